@@ -1,0 +1,34 @@
+"""Modeling XOR with a neural network, in Keras.
+
+Names and modules that need TensorFlow load it on their first use: it takes seconds.
+"""
+
+import importlib
+
+from keras_xor import checks
+from keras_xor.checks import KerasXorError
+
+_HOMES = {
+    "build_model": "model",
+    "load_model": "files",
+    "predict": "prediction",
+    "save_model": "files",
+    "train": "training",
+    "xor_batches": "data",
+}
+_MODULES = {"data", "files", "model", "prediction", "training"}
+
+__all__ = ["KerasXorError", *_HOMES]
+
+
+def __getattr__(name):
+    home = _HOMES.get(name, name)
+    if home not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    checks.keras_backend()
+    module = importlib.import_module(f"{__name__}.{home}")
+    return getattr(module, name) if name in _HOMES else module
+
+
+def __dir__():
+    return sorted({*globals(), *__all__, *_MODULES})

@@ -1,0 +1,61 @@
+"""Random XOR batches as a `tf.data.Dataset`."""
+
+import numpy as np
+import tensorflow as tf
+
+from keras_xor import checks, recipe
+
+
+def xor_batches(batch_size=recipe.BATCH_SIZE, seed=None):
+    """An endless stream of random XOR batches.
+
+    Args:
+        batch_size: Examples in a batch, 1 to 2**24. Defaults to 32.
+        seed: Whole number of at least 0: the same seed gives the same batches, in
+            the same order. Defaults to `None`, fresh batches at every iteration.
+
+    Returns:
+        A `tf.data.Dataset` of elements `({"x1": x1, "x2": x2}, y)`, each of shape
+        `(batch_size, 1)` and dtype uint8; `x1` and `x2` are uniform on {0, 1}.
+
+    Raises:
+        KerasXorError: `batch_size` or `seed` is out of range.
+    """
+    return stacked_xor_batches(1, 1, batch_size, seed).unbatch()
+
+
+def stacked_xor_batches(steps_per_epoch, steps_per_execution, batch_size, seed=None):
+    """The stream of `xor_batches`, with the batches of each execution stacked.
+
+    Args:
+        steps_per_epoch: Batches after which a new stack begins.
+        steps_per_execution: Batches in a stack; the last of an epoch may have fewer.
+        batch_size: As for `xor_batches`.
+        seed: As for `xor_batches`.
+
+    Returns:
+        A `tf.data.Dataset` like `xor_batches`, of shapes `(steps, batch_size, 1)`.
+
+    Raises:
+        KerasXorError: `batch_size` or `seed` is out of range.
+    """
+    batch_size = checks.batch_size(batch_size, "batch_size")
+    if seed is not None:
+        seed = checks.seed(seed, "seed")
+
+    def stacks():
+        rng = np.random.default_rng(seed)
+        while True:
+            for step in range(0, steps_per_epoch, steps_per_execution):
+                steps = min(steps_per_execution, steps_per_epoch - step)
+                yield _random_examples(rng, (steps, batch_size, 1))
+
+    spec = tf.TensorSpec((None, batch_size, 1), tf.uint8)
+    return tf.data.Dataset.from_generator(stacks, output_signature=({"x1": spec, "x2": spec}, spec))
+
+
+def _random_examples(rng, shape):
+    # Each example takes one draw of the default dtype, so stacking leaves the stream as it is.
+    pairs = rng.integers(4, size=shape)
+    x1, x2 = (pairs >> 1).astype(np.uint8), (pairs & 1).astype(np.uint8)
+    return {"x1": x1, "x2": x2}, x1 ^ x2

@@ -1,0 +1,83 @@
+"""Checked numbers in, probabilities out."""
+
+import numpy as np
+
+from keras_xor.checks import KerasXorError
+
+# Weights times inputs stay finite in float32 up to here, and the hidden layer saturated.
+_LARGEST = 1e30
+
+
+def predict(model, x1, x2):
+    """The probability that x1 xor x2 is 1.
+
+    Args:
+        model: A `keras.Model` such as `build_model` or `load_model` returns.
+        x1: A finite number, or an array-like of any shape of them.
+        x2: The same, of the shape of `x1`.
+
+    Returns:
+        A `numpy.ndarray` of dtype float32 and the shape of `x1`. Outside [0, 1] the
+        network extrapolates.
+
+    Raises:
+        KerasXorError: an input is not a finite number, or the shapes differ.
+    """
+    x1, x2 = _finite_array(x1, "x1"), _finite_array(x2, "x2")
+    if x1.shape != x2.shape:
+        raise KerasXorError(
+            f"x1 and x2 must have one shape, not {x1.shape} and {x2.shape}: give them in pairs"
+        )
+    shrink = _LARGEST / np.maximum(_LARGEST, np.maximum(abs(x1), abs(x2)))
+    inputs = {
+        "x1": (x1 * shrink).astype(np.float32).reshape(-1, 1),
+        "x2": (x2 * shrink).astype(np.float32).reshape(-1, 1),
+    }
+    # A direct call: at this size `model.predict` takes far longer to compile than to run.
+    return np.asarray(model(inputs, training=False)).reshape(x1.shape)
+
+
+def _finite_array(values, name):
+    try:
+        array = np.asarray(values, dtype=np.float64)
+    except (OverflowError, TypeError, ValueError):
+        array = np.asarray(np.nan)
+    if not np.isfinite(array).all():
+        raise KerasXorError(f"{name} must be finite numbers, not {values!r}")
+    return array
+
+
+def predictions(model, x1, x2):
+    """`predict` as one dict a point, of the keys "x1", "x2", "y" and "class".
+
+    Args:
+        model: As for `predict`.
+        x1: A sequence of finite numbers.
+        x2: The same, as many as `x1`.
+
+    Returns:
+        A list of dicts of Python numbers; "y" is the probability and "class" is 1
+        where it is above 0.5, as in `keras.metrics.BinaryAccuracy`, and 0 elsewhere.
+
+    Raises:
+        KerasXorError: as `predict`.
+    """
+    y = predict(model, x1, x2)
+    return [
+        {"x1": a, "x2": b, "y": probability, "class": int(probability > 0.5)}
+        for a, b, probability in zip(x1, x2, y.tolist(), strict=True)
+    ]
+
+
+def table(rows):
+    """What `predictions` returned as text, a line a point under a heading."""
+    cells = [
+        (f"{row['x1']:.15g}", f"{row['x2']:.15g}", f"{row['y']:.5f}", str(row["class"]))
+        for row in rows
+    ]
+    cells.insert(0, ("x1", "x2", "probability", "class"))
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    return "\n".join(
+        "   ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True))
+        for line in cells
+    )

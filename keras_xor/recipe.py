@@ -1,0 +1,18 @@
+"""The recipe's numbers, in one place; imports nothing, so that a script's --help is instant.
+
+Source: the Axon guide "Modeling XOR with a neural network",
+https://hexdocs.pm/axon/xor.html
+"""
+
+HIDDEN_UNITS = 8
+LEARNING_RATE = 0.01  # Axon's default for :sgd
+
+BATCH_SIZE = 32
+STEPS_PER_EPOCH = 1_000
+EPOCHS = 10
+
+TRUTH_TABLE = ((0, 0, 1, 1), (0, 1, 0, 1))  # all x1, all x2
+
+SEED = 0
+MODEL_FILE = "artifacts/xor.keras"
+MODEL_PICTURE = "artifacts/model.png"

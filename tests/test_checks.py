@@ -1,0 +1,46 @@
+import pytest
+
+import keras_xor
+from keras_xor import checks
+
+
+@pytest.mark.parametrize(
+    ("check", "value", "result"),
+    [
+        (checks.whole_number, 1, 1),
+        (checks.whole_number, "12", 12),
+        (checks.batch_size, 2**24, 2**24),
+        (checks.seed, 0, 0),
+        (checks.seed, 2**200, 2**200),
+        (checks.dpi, "600", 600),
+        (checks.finite_number, "-1e3", -1000.0),
+        (checks.learning_rate, "1e-9", 1e-9),
+        (checks.rankdir, "LR", "LR"),
+        (checks.model_file, "a/b.keras", checks.Path("a/b.keras")),
+        (checks.model_picture, "a.svg", checks.Path("a.svg")),
+    ],
+)
+def test_check_converts(check, value, result):
+    assert check(value) == result
+    assert type(check(value)) is type(result)
+
+
+@pytest.mark.parametrize(
+    ("check", "values"),
+    [
+        (checks.whole_number, [0, -1, 1.5, 2.0, "x", "", "1.0", "1e3", None, float("nan")]),
+        (checks.batch_size, [0, 2**24 + 1]),
+        (checks.seed, [-1, 0.5, "x"]),
+        (checks.dpi, [0, 601]),
+        (checks.finite_number, ["x", "", None, "nan", "inf", "-inf", "1e400", 10**400]),
+        (checks.learning_rate, [0, -0.01, "nan", "inf", "x"]),
+        (checks.rankdir, ["lr", "", "XY"]),
+        (checks.model_file, ["a", "a.h5", "a.keras.zip", ""]),
+        (checks.model_picture, ["a", "a.gif", "a.PNG"]),
+    ],
+)
+def test_check_refuses_in_one_line(check, values):
+    for value in values:
+        with pytest.raises(keras_xor.KerasXorError, match=r"^size must .+ not ") as refusal:
+            check(value, "size")
+        assert "\n" not in str(refusal.value)

@@ -1,0 +1,71 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import keras_xor
+from keras_xor.data import stacked_xor_batches
+
+seeds = st.integers(0, 2**70)
+sizes = st.integers(1, 70)
+
+
+def first(dataset, count):
+    return [({"x1": x["x1"], "x2": x["x2"]}, y) for x, y in dataset.take(count).as_numpy_iterator()]
+
+
+@settings(max_examples=25, deadline=None)
+@given(batch_size=sizes, seed=seeds | st.none())
+def test_batches_are_labelled_bits(batch_size, seed):
+    dataset = keras_xor.xor_batches(batch_size, seed)
+    spec = dataset.element_spec
+    for x, y in first(dataset, 3):
+        for values, declared in ((x["x1"], spec[0]["x1"]), (x["x2"], spec[0]["x2"]), (y, spec[1])):
+            assert values.shape == (batch_size, 1) == tuple(declared.shape)
+            assert values.dtype == np.uint8 == declared.dtype.as_numpy_dtype
+        assert set(x) == {"x1", "x2"}
+        assert set(np.unique([x["x1"], x["x2"]])) <= {0, 1}
+        np.testing.assert_array_equal(y, np.logical_xor(x["x1"], x["x2"]))
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    batch_size=sizes,
+    seed=seeds,
+    steps_per_epoch=st.integers(1, 30),
+    steps_per_execution=st.integers(1, 30),
+)
+def test_stacking_leaves_the_stream_as_it_is(
+    batch_size, seed, steps_per_epoch, steps_per_execution
+):
+    stacks = stacked_xor_batches(steps_per_epoch, steps_per_execution, batch_size, seed)
+    lengths = [len(y) for _, y in first(stacks, 5)]
+    assert max(lengths) == min(steps_per_execution, steps_per_epoch)
+    singles = first(keras_xor.xor_batches(batch_size, seed), sum(lengths))
+    for (x, y), (stacked_x, stacked_y) in zip(singles, first(stacks.unbatch(), 999), strict=False):
+        np.testing.assert_array_equal(x["x1"], stacked_x["x1"])
+        np.testing.assert_array_equal(x["x2"], stacked_x["x2"])
+        np.testing.assert_array_equal(y, stacked_y)
+
+
+def test_an_epoch_has_exactly_its_steps():
+    stacks = stacked_xor_batches(steps_per_epoch=10, steps_per_execution=4, batch_size=1)
+    assert [len(y) for _, y in first(stacks, 6)] == [4, 4, 2, 4, 4, 2]
+
+
+def test_the_four_pairs_are_equally_frequent():
+    x, _ = first(keras_xor.xor_batches(100_000, seed=0), 1)[0]
+    counts = np.bincount((2 * x["x1"] + x["x2"]).ravel(), minlength=4)
+    chi_square = np.sum((counts - 25_000) ** 2 / 25_000)
+    assert 0.024 < chi_square < 16.27  # The 0.1 % and 99.9 % quantiles at 3 degrees of freedom.
+
+
+def test_no_seed_gives_fresh_batches_at_every_iteration():
+    dataset = keras_xor.xor_batches(64)
+    assert not np.array_equal(first(dataset, 1)[0][1], first(dataset, 1)[0][1])
+
+
+@pytest.mark.parametrize("arguments", [{"batch_size": 0}, {"seed": -1}, {"seed": "x"}])
+def test_bad_arguments(arguments):
+    with pytest.raises(keras_xor.KerasXorError, match=next(iter(arguments))):
+        keras_xor.xor_batches(**arguments)

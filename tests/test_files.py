@@ -1,0 +1,165 @@
+import csv
+import subprocess
+import sys
+import zipfile
+
+import keras
+import numpy as np
+import pytest
+
+import keras_xor
+from keras_xor.files import save_history
+
+OPEN_WITHOUT_THE_PACKAGE = """
+import sys
+sys.modules["keras_xor"] = None
+import keras, numpy
+model = keras.saving.load_model(sys.argv[1])
+assert type(model).__module__.startswith("keras."), type(model)
+assert model.compiled and model.jit_compile and model.loss == "binary_crossentropy"
+x = {"x1": numpy.array([[0.0], [0.0]]), "x2": numpy.array([[0.0], [1.0]])}
+print(*model.predict(x, verbose=0).ravel().tolist())
+"""
+
+
+def test_a_bare_process_opens_the_file(trained, trained_file, tmp_path):
+    output = subprocess.run(
+        [sys.executable, "-c", OPEN_WITHOUT_THE_PACKAGE, trained_file],
+        cwd=tmp_path,
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    np.testing.assert_allclose(
+        [float(number) for number in output.split()],
+        keras_xor.predict(trained, [0, 0], [0, 1]),
+        rtol=1e-6,
+    )
+
+
+def test_load_gives_back_what_was_saved(tmp_path):
+    model = keras_xor.build_model(learning_rate=0.25)
+    keras_xor.train(model, epochs=1, steps_per_epoch=9)
+    path = tmp_path / "new" / "folder" / "a.keras"
+    keras_xor.save_model(model, path)
+    loaded = keras_xor.load_model(str(path))
+    for expected, actual in zip(model.get_weights(), loaded.get_weights(), strict=True):
+        np.testing.assert_array_equal(actual, expected)
+    assert loaded.optimizer.iterations == 9
+    assert loaded.optimizer.learning_rate == 0.25
+    assert [file.name for file in path.parent.iterdir()] == ["a.keras"]
+    keras_xor.train(loaded, epochs=1, steps_per_epoch=1)
+    assert loaded.optimizer.iterations == 10
+
+
+def test_a_failed_save_leaves_the_old_file(tmp_path, monkeypatch):
+    path = tmp_path / "a.keras"
+    path.write_bytes(b"old")
+
+    def fail(model, file):
+        file.write_bytes(b"half a mod")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(keras.Model, "save", fail)
+    with pytest.raises(keras_xor.KerasXorError, match="No space left on device"):
+        keras_xor.save_model(keras_xor.build_model(), path)
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_history_as_csv(tmp_path):
+    history = keras_xor.train(keras_xor.build_model(), epochs=3, steps_per_epoch=2)
+    save_history(history, tmp_path / "a.csv")
+    with (tmp_path / "a.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0]) == ["epoch", "accuracy", "loss"]
+    assert [row["epoch"] for row in rows] == ["1", "2", "3"]
+    for name in ("accuracy", "loss"):
+        assert [float(row[name]) for row in rows] == history.history[name]
+
+
+@pytest.mark.parametrize("path", ["folder.keras", "file/a.keras", "n" * 300 + ".keras"])
+def test_unwritable(tmp_path, path):
+    (tmp_path / "folder.keras").mkdir()
+    (tmp_path / "file").write_text("kept")
+    with pytest.raises(keras_xor.KerasXorError, match="name a file"):
+        keras_xor.save_model(keras_xor.build_model(), tmp_path / path)
+    assert (tmp_path / "file").read_text() == "kept"
+    assert not any((tmp_path / "folder.keras").iterdir())
+
+
+def two_inputs(names=("x1", "x2"), shape=(1,)):
+    return [keras.Input(shape, name=name) for name in names]
+
+
+def network(inputs, units=1, outputs=1):
+    hidden = keras.layers.Concatenate()(inputs) if len(inputs) > 1 else inputs[0]
+    return keras.Model(inputs, [keras.layers.Dense(units)(hidden) for _ in range(outputs)])
+
+
+def write_foreign_files(folder):
+    good = folder / "good.keras"
+    keras_xor.save_model(keras_xor.build_model(), good)
+    content = good.read_bytes()
+    (folder / "empty.keras").write_bytes(b"")
+    (folder / "text.keras").write_text("not a model")
+    (folder / "cut.keras").write_bytes(content[: len(content) // 2])
+    (folder / "flipped.keras").write_bytes(content[:200] + b"\xff" * 400 + content[600:])
+    (folder / "folder.keras").mkdir()
+    with zipfile.ZipFile(folder / "zip.keras", "w") as archive:
+        archive.writestr("a.txt", "not a model")
+    for name, model in {
+        "one_input": network(two_inputs(["x1"])),
+        "three_inputs": network(two_inputs(["x1", "x2", "x3"])),
+        "other_names": network(two_inputs(["a", "b"])),
+        "wide_inputs": network(two_inputs(shape=(2,))),
+        "wide_output": network(two_inputs(), units=2),
+        "two_outputs": network(two_inputs(), outputs=2),
+        "sequential": keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]),
+    }.items():
+        model.save(folder / f"{name}.keras")
+
+
+@pytest.fixture(scope="module")
+def foreign_files(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("foreign")
+    write_foreign_files(folder)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("name", "complaint"),
+    [
+        ("n" * 300, "cannot read .+File name too long"),
+        ("missing", "no model at .+: run python scripts/train.py first"),
+        ("folder", "cannot read .+Is a directory"),
+        ("empty", "not a Keras model"),
+        ("text", "not a Keras model"),
+        ("zip", "not a Keras model"),
+        ("cut", "not a Keras model"),
+        ("flipped", "or damaged: name a file"),
+        ("one_input", "another network"),
+        ("three_inputs", "another network"),
+        ("other_names", "another network"),
+        ("wide_inputs", "another network"),
+        ("wide_output", "another network"),
+        ("two_outputs", "another network"),
+        ("sequential", "another network"),
+    ],
+)
+def test_foreign_files_are_refused(foreign_files, name, complaint):
+    with pytest.raises(keras_xor.KerasXorError, match=complaint) as refusal:
+        keras_xor.load_model(foreign_files / f"{name}.keras")
+    assert "\n" not in str(refusal.value)
+
+
+def test_a_list_of_the_right_inputs_will_do(tmp_path):
+    network(two_inputs()).save(tmp_path / "a.keras")
+    model = keras_xor.load_model(tmp_path / "a.keras")
+    assert keras_xor.predict(model, 0, 0) == 0
+
+
+def test_only_keras_archives(tmp_path):
+    for use in (keras_xor.load_model, lambda path: keras_xor.save_model(None, path)):
+        with pytest.raises(keras_xor.KerasXorError, match="path must end in"):
+            use(tmp_path / "a.h5")

@@ -1,0 +1,72 @@
+import keras
+import numpy as np
+import pytest
+
+import keras_xor
+
+
+def test_the_guides_network():
+    model = keras_xor.build_model()
+    assert [(layer.name, type(layer)) for layer in model.layers] == [
+        ("x1", keras.layers.InputLayer),
+        ("x2", keras.layers.InputLayer),
+        ("pair", keras.layers.Concatenate),
+        ("hidden", keras.layers.Dense),
+        ("y", keras.layers.Dense),
+    ]
+    assert type(model) is type(keras.Model(model.inputs, model.outputs))
+    assert model.count_params() == 33
+    assert {name: tensor.shape for name, tensor in model.input.items()} == {
+        "x1": (None, 1),
+        "x2": (None, 1),
+    }
+    assert model.output.shape == (None, 1)
+    assert [model.get_layer(name).activation for name in ("hidden", "y")] == [
+        keras.activations.tanh,
+        keras.activations.sigmoid,
+    ]
+
+
+def test_compiled_as_the_guide_does():
+    model = keras_xor.build_model(learning_rate=0.5)
+    optimizer = model.optimizer
+    assert model.jit_compile is True
+    assert model.loss == "binary_crossentropy"
+    assert type(optimizer) is keras.optimizers.SGD
+    assert float(optimizer.learning_rate) == 0.5
+    assert (optimizer.momentum, optimizer.nesterov) == (0, False)
+    assert float(keras_xor.build_model().optimizer.learning_rate) == np.float32(0.01)
+    y, predicted = np.array([[0.0], [1.0], [1.0]]), np.array([[0.4], [0.6], [0.5]])
+    assert float(model.compute_metrics({}, y, predicted)["accuracy"]) == pytest.approx(2 / 3)
+
+
+def test_initial_weights_follow_glorot():
+    kernels, biases = [], []
+    for seed in range(200):
+        hidden, hidden_bias, output, output_bias = keras_xor.build_model(seed=seed).get_weights()
+        kernels.append(np.append(hidden / np.sqrt(6 / 10), output / np.sqrt(6 / 9)))
+        biases.append(np.append(hidden_bias, output_bias))
+    kernels = np.array(kernels)
+    assert not np.any(biases)
+    assert np.abs(kernels).max() <= 1 < np.abs(kernels).max() + 0.01
+    assert abs(kernels.mean()) < 4 / np.sqrt(3 * kernels.size)
+    assert kernels.var() == pytest.approx(1 / 3, rel=0.05)
+    correlations = np.corrcoef(kernels.T)[np.triu_indices(24, k=1)]
+    assert np.abs(correlations).max() < 5 / np.sqrt(200)
+
+
+def test_seed():
+    first, again, other, fresh, fresh_too = (
+        keras_xor.build_model(seed=seed).get_weights()[0] for seed in (7, 7, 2**70, None, None)
+    )
+    np.testing.assert_array_equal(first, again)
+    assert not np.array_equal(first, other)
+    assert not np.array_equal(fresh, fresh_too)
+
+
+@pytest.mark.parametrize(
+    "arguments", [{"learning_rate": 0}, {"learning_rate": float("nan")}, {"seed": -1}]
+)
+def test_bad_arguments(arguments):
+    with pytest.raises(keras_xor.KerasXorError, match=next(iter(arguments))):
+        keras_xor.build_model(**arguments)

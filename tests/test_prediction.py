@@ -1,0 +1,85 @@
+import math
+
+import numpy as np
+import pytest
+
+import keras_xor
+from keras_xor import prediction
+
+
+@pytest.fixture(scope="module")
+def known():
+    """A model of known weights, and its formula in numbers that do not overflow."""
+    rng = np.random.default_rng(0)
+    w1, b1 = rng.normal(size=(2, 8)), rng.normal(size=8)
+    w2, b2 = rng.normal(size=(8, 1)), rng.normal(size=1)
+    model = keras_xor.build_model()
+    model.set_weights([w1, b1, w2, b2])
+
+    def formula(x1, x2):
+        x1, x2 = np.longdouble(x1), np.longdouble(x2)
+        hidden = np.tanh(x1 * w1[0] + x2 * w1[1] + b1)
+        return 1 / (1 + math.exp(-(hidden @ w2[:, 0] + b2[0])))
+
+    return model, formula
+
+
+@pytest.mark.parametrize(
+    "point",
+    [
+        *((0, 0), (0, 1), (1, 0), (1, 1), (0.5, 0.25), (-3, 7.5), (1e-300, -1e-300), (1e30, 2e30)),
+        *((1e300, 1e299), (-1e300, 1e300), (1.7e308, 0), (5e-324, -1.7e308), (-4e38, 1)),
+    ],
+)
+def test_against_the_formula(known, point):
+    model, formula = known
+    assert keras_xor.predict(model, *point) == pytest.approx(formula(*point), abs=1e-6)
+
+
+def test_shapes(known):
+    model, formula = known
+    x1, x2 = np.meshgrid(np.linspace(0, 1, 4), np.linspace(0, 1, 3))
+    y = keras_xor.predict(model, x1, x2)
+    assert y.dtype == np.float32
+    assert y.shape == (3, 4)
+    np.testing.assert_allclose(y, np.vectorize(formula)(x1, x2), atol=1e-6)
+    assert keras_xor.predict(model, 0, 1).shape == ()
+    assert keras_xor.predict(model, [], []).shape == (0,)
+    assert keras_xor.predict(model, [0, True], (1.0, np.int8(0))).shape == (2,)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, "x", None, 1j, [[0], [0, 1]], {}])
+@pytest.mark.parametrize("name", ["x1", "x2"])
+def test_only_finite_numbers(known, value, name):
+    arguments = {"x1": 0, "x2": 0, name: value}
+    with pytest.raises(keras_xor.KerasXorError, match=f"^{name} must be finite numbers"):
+        keras_xor.predict(known[0], **arguments)
+
+
+@pytest.mark.parametrize(("x1", "x2"), [([0], [0, 1]), (0, [0]), ([[0]], [0])])
+def test_only_pairs(known, x1, x2):
+    with pytest.raises(keras_xor.KerasXorError, match="give them in pairs"):
+        keras_xor.predict(known[0], x1, x2)
+
+
+def test_predictions(known):
+    model, formula = known
+    rows = prediction.predictions(model, [0, 0.5], [1.0, -2.0])
+    assert [(row["x1"], row["x2"]) for row in rows] == [(0, 1), (0.5, -2)]
+    for row in rows:
+        assert list(row) == ["x1", "x2", "y", "class"]
+        assert row["y"] == pytest.approx(formula(row["x1"], row["x2"]), abs=1e-6)
+        assert row["class"] == (row["y"] > 0.5)
+    assert {row["class"] for row in rows} == {0, 1}
+
+
+def test_table():
+    rows = [
+        {"x1": 0.0, "x2": 1, "y": 0.967974, "class": 1},
+        {"x1": -1e300, "x2": 0.1, "y": 0.0, "class": 0},
+    ]
+    assert prediction.table(rows).splitlines() == [
+        "     x1    x2   probability   class",
+        "      0     1       0.96797       1",
+        "-1e+300   0.1       0.00000       0",
+    ]

@@ -1,0 +1,169 @@
+import re
+
+import keras
+import numpy as np
+import pytest
+
+import keras_xor
+from keras_xor import recipe, training
+
+
+def sgd_in_numpy(weights, batches, learning_rate):
+    """Gradient descent on the mean cross-entropy, its gradient written out by hand, in float64."""
+    w1, b1, w2, b2 = (np.asarray(weight, np.float64) for weight in weights)
+    losses, hits = [], []
+    for x, y in batches:
+        x, y = np.hstack([x["x1"], x["x2"]]).astype(float), y.astype(float)
+        h = np.tanh(x @ w1 + b1)
+        p = 1 / (1 + np.exp(-(h @ w2 + b2)))
+        losses.append(-np.mean(y * np.log(p) + (1 - y) * np.log(1 - p)))
+        hits.append(np.mean((p > 0.5) == y))
+        dz = (p - y) / len(y)
+        da = dz @ w2.T * (1 - h**2)
+        w2, b2 = w2 - learning_rate * h.T @ dz, b2 - learning_rate * dz.sum(axis=0)
+        w1, b1 = w1 - learning_rate * x.T @ da, b1 - learning_rate * da.sum(axis=0)
+    return [w1, b1, w2, b2], np.mean(losses), np.mean(hits)
+
+
+@pytest.mark.parametrize(
+    ("steps", "batch_size", "learning_rate"), [(1_000, 32, 0.01), (997, 5, 0.3), (1, 1, 0.01)]
+)
+def test_against_numpy(steps, batch_size, learning_rate):
+    model = keras_xor.build_model(learning_rate, seed=3)
+    batches = keras_xor.xor_batches(batch_size, seed=4).take(steps).as_numpy_iterator()
+    weights, loss, accuracy = sgd_in_numpy(model.get_weights(), batches, learning_rate)
+
+    history = keras_xor.train(model, 1, steps, batch_size, seed=4).history
+
+    assert model.optimizer.iterations == steps
+    for actual, expected in zip(model.get_weights(), weights, strict=True):
+        np.testing.assert_allclose(actual, expected, rtol=0, atol=2e-5)
+    assert history["loss"] == pytest.approx([loss], abs=2e-5)
+    assert history["accuracy"] == pytest.approx([accuracy], abs=1e-3)
+
+
+@pytest.mark.parametrize("steps_per_execution", [1, 7, 100, 1_000])
+def test_against_plain_fit(monkeypatch, steps_per_execution):
+    monkeypatch.setattr(training, "_steps_per_execution", lambda *_: steps_per_execution)
+    plain, stacked = keras_xor.build_model(seed=1), keras_xor.build_model(seed=1)
+    plain_history = plain.fit(
+        keras_xor.xor_batches(seed=2), epochs=2, steps_per_epoch=500, shuffle=False, verbose=0
+    )
+    history = keras_xor.train(stacked, epochs=2, steps_per_epoch=500, seed=2)
+
+    assert plain.optimizer.iterations == stacked.optimizer.iterations == 1_000
+    for expected, actual in zip(plain.get_weights(), stacked.get_weights(), strict=True):
+        np.testing.assert_allclose(actual, expected, rtol=0, atol=2e-6)
+    for name, values in plain_history.history.items():
+        np.testing.assert_allclose(history.history[name], values, rtol=1e-5)
+
+
+def test_the_recipe_at_the_default_seed(trained):
+    # The 0.1 % and 99.9 % quantiles of 4,000 runs of an independent NumPy program.
+    bands = [(0.0099, 0.0824), (0.8709, 0.9749), (0.8809, 0.9749), (0.0309, 0.1707)]
+    for probability, (low, high) in zip(
+        keras_xor.predict(trained, *recipe.TRUTH_TABLE), bands, strict=True
+    ):
+        assert low < probability < high
+
+
+def test_same_seed_same_weights():
+    def weights(seed):
+        model = keras_xor.build_model(seed=seed)
+        keras_xor.train(model, epochs=2, steps_per_epoch=50, seed=seed)
+        return np.concatenate([weight.ravel() for weight in model.get_weights()])
+
+    first = weights(5)
+    np.testing.assert_array_equal(first, weights(5))
+    assert not np.array_equal(first, weights(6))
+
+
+class Recorder(keras.callbacks.Callback):
+    def __init__(self):
+        super().__init__()
+        self.batches, self.iterations = [], []
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.batches.append(batch)
+        self.iterations.append(int(self.model.optimizer.iterations))
+
+
+@pytest.mark.parametrize(
+    ("steps", "ends"), [(1, [1]), (1_500, [500, 1000, 1500]), (1_499, [500, 1000, 1499])]
+)
+def test_exactly_the_steps_asked_for(monkeypatch, steps, ends):
+    monkeypatch.setattr(training, "_steps_per_execution", lambda *_: 500)
+    recorder, model = Recorder(), keras_xor.build_model()
+    history = keras_xor.train(model, 2, steps, batch_size=2, callbacks=[recorder])
+    assert recorder.batches == [end - 1 for end in ends] * 2
+    assert recorder.iterations == [end + done for done in (0, steps) for end in ends]
+    assert history.epoch == [0, 1]
+
+
+def test_the_progress_bar_counts_steps(monkeypatch, capsys):
+    monkeypatch.setattr(training, "_steps_per_execution", lambda *_: 100)
+    keras_xor.train(keras_xor.build_model(), epochs=2, steps_per_epoch=250, verbose=1)
+    output = capsys.readouterr().out
+    assert "Epoch 2/2" in output
+    shown = set(re.findall(r"(\d+)/250", output))  # Keras draws at most every 50 ms.
+    assert {"250"} <= shown <= {"100", "200", "250"}
+
+
+def test_silent_by_default(capfd):
+    keras_xor.train(keras_xor.build_model(), epochs=1, steps_per_epoch=2)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_callbacks_may_stop_the_training():
+    class Stop(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            self.model.stop_training = True
+
+    assert keras_xor.train(keras_xor.build_model(), 5, 3, callbacks=[Stop()]).epoch == [0]
+
+
+def test_fit_is_plain_again_afterwards():
+    model = keras_xor.build_model()
+    keras_xor.train(model, epochs=1, steps_per_epoch=20)
+    assert model.steps_per_execution == 1
+    model.fit(keras_xor.xor_batches(), steps_per_epoch=3, shuffle=False, verbose=0)
+    assert model.optimizer.iterations == 23
+
+
+def test_any_loss_optimizer_and_metric():
+    model = keras_xor.build_model(seed=0)
+    model.compile("adam", "mse", metrics=["mae", "auc"], jit_compile=True)
+    history = keras_xor.train(model, epochs=3, steps_per_epoch=300, seed=0).history
+    assert set(history) == {"loss", "mae", "auc"}
+    assert history["auc"][-1] == pytest.approx(1)
+    assert history["loss"][-1] < history["loss"][0]
+
+
+def test_one_trace_for_one_run(monkeypatch):
+    traces = []
+    train_step = keras.Model.train_step
+    monkeypatch.setattr(
+        keras.Model, "train_step", lambda *data: traces.append(1) or train_step(*data)
+    )
+    keras_xor.train(keras_xor.build_model(), epochs=2, steps_per_epoch=30)
+    assert len(traces) == 1
+
+
+@pytest.mark.parametrize("steps_per_epoch", [1, 997, 1_000, 10**6, 10**18])
+@pytest.mark.parametrize("batch_size", [1, 32, 1_000_000, 2**24])
+def test_stacks_are_small(steps_per_epoch, batch_size):
+    steps = training._steps_per_execution(steps_per_epoch, batch_size)
+    assert 1 <= steps <= steps_per_epoch
+    assert steps * batch_size * 3 <= 64 * 2**20
+
+
+@pytest.mark.parametrize(
+    "arguments", [{"epochs": 0}, {"steps_per_epoch": 1.5}, {"batch_size": -1}, {"seed": "x"}]
+)
+def test_bad_arguments(arguments):
+    with pytest.raises(keras_xor.KerasXorError, match=next(iter(arguments))):
+        keras_xor.train(keras_xor.build_model(), **arguments)
+
+
+def test_the_device_has_a_name():
+    assert re.fullmatch(r"[ctg]pu:\d+", training.device())
