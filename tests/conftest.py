@@ -1,12 +1,17 @@
-"""What the tests share: a quiet TensorFlow and one trained model."""
+"""What the tests share: a quiet TensorFlow, one trained model, the scripts in this process."""
 
 import os
+import runpy
+import sys
+from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import pytest
 
 import keras_xor
+
+ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture(scope="session")
@@ -22,3 +27,22 @@ def trained_file(tmp_path_factory):
 @pytest.fixture(scope="session")
 def trained(trained_file):
     return keras_xor.load_model(trained_file)
+
+
+@pytest.fixture
+def script(monkeypatch, capfd, tmp_path):
+    """Run a script in this process and an empty folder: its status, output and errors."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(name, *arguments):
+        monkeypatch.setattr(sys, "argv", [name, *map(str, arguments)])
+        capfd.readouterr()
+        status = 0
+        try:
+            runpy.run_path(str(ROOT / "scripts" / name), run_name="__main__")
+        except SystemExit as exit:
+            status = exit.code
+        output, errors = capfd.readouterr()
+        return status, output, errors
+
+    return run

@@ -1,0 +1,63 @@
+"""What the scripts share: options, errors in one line, a quiet TensorFlow."""
+
+import argparse
+import importlib
+import os
+import sys
+from pathlib import Path
+
+from keras_xor import checks
+from keras_xor.checks import KerasXorError
+from keras_xor.quiet import silent_stderr
+
+
+class Parser(argparse.ArgumentParser):
+    """An `ArgumentParser` that takes -1e3 and -inf for numbers and errs in one line."""
+
+    def parse_args(self, args=None, namespace=None):
+        args = sys.argv[1:] if args is None else args
+        # A leading space keeps argparse from reading a negative number as an option.
+        args = [f" {arg}" if _is_negative_number(arg) else arg for arg in args]
+        return super().parse_args(args, namespace)
+
+    def error(self, message):
+        say(f"{message} (see {self.prog} --help)")
+        sys.exit(2)
+
+
+def _is_negative_number(arg):
+    try:
+        float(arg)
+    except ValueError:
+        return False
+    return arg.startswith("-")
+
+
+def option(check):
+    """A check of `keras_xor.checks` as an argparse `type`."""
+
+    def convert(text):
+        try:
+            return check(text.strip())
+        except KerasXorError as error:
+            raise argparse.ArgumentTypeError(error) from None
+
+    return convert
+
+
+def run(main, args):
+    """Call `main(args)`, with a quiet TensorFlow; on bad input end with status 1 and one line."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    try:
+        checks.keras_backend()
+        with silent_stderr():  # TensorFlow's first lines come before it heeds a log level.
+            importlib.import_module("keras")
+        main(args)
+    except KerasXorError as error:
+        say(error)
+        sys.exit(1)
+
+
+def say(message):
+    """Print `message` on standard error, after the name of the script."""
+    print(f"{Path(sys.argv[0]).name}: {message}", file=sys.stderr)

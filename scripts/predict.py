@@ -1,0 +1,49 @@
+"""Ask a trained network for x1 xor x2; without --x1 and --x2, for the truth table."""
+
+import json
+
+import keras_xor
+from keras_xor import checks, recipe
+from keras_xor.command_line import Parser, option, run, say
+
+
+def arguments():
+    parser = Parser(description=__doc__)
+    for name in ("--x1", "--x2"):
+        parser.add_argument(
+            name,
+            type=option(checks.finite_number),
+            nargs="+",
+            default=[],
+            metavar="NUMBER",
+            help="as many numbers as the other input has",
+        )
+    parser.add_argument("--json", action="store_true", help="print a JSON array")
+    parser.add_argument(
+        "--model",
+        type=option(checks.model_file),
+        default=recipe.MODEL_FILE,
+        metavar="FILE",
+        help="a model that train.py wrote; default: %(default)s",
+    )
+    args = parser.parse_args()
+    if len(args.x1) != len(args.x2):
+        parser.error(
+            f"{len(args.x1)} numbers for --x1, {len(args.x2)} for --x2: give them in pairs"
+        )
+    return args
+
+
+def main(args):
+    x1, x2 = (args.x1, args.x2) if args.x1 else recipe.TRUTH_TABLE
+    predictions = keras_xor.prediction.predictions(keras_xor.load_model(args.model), x1, x2)
+    if args.json:
+        print(json.dumps(predictions))
+    else:
+        print(keras_xor.prediction.table(predictions))
+    if not all(0 <= x <= 1 for x in (*x1, *x2)):
+        say("the network learned on [0, 1] and extrapolates outside it")
+
+
+if __name__ == "__main__":
+    run(main, arguments())

@@ -1,0 +1,244 @@
+import csv
+import json
+import os
+import pty
+import re
+import subprocess
+import sys
+
+import pytest
+from conftest import ROOT
+
+import keras_xor
+from keras_xor import recipe
+
+SCRIPTS = ["train.py", "predict.py"]
+
+
+def process(name, *arguments, cwd, **environment):
+    """A script in a process of its own: its status, output and errors."""
+    done = subprocess.run(
+        [sys.executable, ROOT / "scripts" / name, *map(str, arguments)],
+        cwd=cwd,
+        env={key: os.environ[key] for key in ("PATH", "HOME") if key in os.environ} | environment,
+        capture_output=True,
+        text=True,
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+@pytest.fixture
+def light_process(tmp_path):
+    """Like `process`, where importing anything heavy fails."""
+    for name in ("keras", "numpy", "tensorflow"):
+        (tmp_path / f"{name}.py").write_text("raise AssertionError(f'{__name__} was imported')")
+
+    def run(name, *arguments, **environment):
+        return process(name, *arguments, cwd=tmp_path, PYTHONPATH=str(tmp_path), **environment)
+
+    return run
+
+
+def one_line(errors):
+    assert errors.count("\n") == 1
+    return errors.rstrip("\n")
+
+
+# What a user sees who does as the README says.
+
+
+def test_train_then_predict(tmp_path):
+    status, output, errors = process("train.py", cwd=tmp_path)
+    assert (status, errors) == (0, "")
+    for line in ("Total params: 33 ", "Training on ", "Epoch 10/10", "1000/1000 - "):
+        assert line in output
+    table = re.findall(r"^ ([01])    ([01])       (0\.\d{5})       ([01])$", output, re.MULTILINE)
+    assert [(int(x1), int(x2), int(y)) for x1, x2, _, y in table] == [
+        (0, 0, 0),
+        (0, 1, 1),
+        (1, 0, 1),
+        (1, 1, 0),
+    ]
+    assert output.endswith("\nmodel:   artifacts/xor.keras\nhistory: artifacts/xor.csv\n")
+    for noise in ("WARNING", "warn", "I0000", "E0000", "XLA service"):
+        assert noise not in output
+    with (tmp_path / "artifacts" / "xor.csv").open(newline="") as file:
+        assert [row["epoch"] for row in csv.DictReader(file)] == [str(n) for n in range(1, 11)]
+
+    status, output, errors = process("predict.py", "--x1", 0, "--x2", 1, cwd=tmp_path)
+    assert (status, errors) == (0, "")
+    assert output.split() == ["x1", "x2", "probability", "class", "0", "1", table[1][2], "1"]
+
+
+def test_train_draws_a_bar_on_a_terminal(tmp_path):
+    screen, terminal = pty.openpty()
+    training = subprocess.Popen(
+        [sys.executable, ROOT / "scripts" / "train.py", "--epochs", "2"],
+        cwd=tmp_path,
+        stdin=terminal,
+        stdout=terminal,
+        stderr=terminal,
+        env=os.environ | {"COLUMNS": "90"},
+    )
+    os.close(terminal)
+    shown = b""
+    try:
+        while chunk := os.read(screen, 4096):
+            shown += chunk
+    except OSError:  # Linux says so when the other end of a terminal closes.
+        pass
+    os.close(screen)
+    assert training.wait() == 0
+    assert b"Epoch 2/2\r\n" in shown
+    assert re.search("1000/1000.+━━━━━━━━━━━━━━━━━━━━".encode(), shown)
+
+
+def test_train_quietly(script, tmp_path):
+    arguments = ("--quiet", "--epochs", 1, "--steps-per-epoch", 3, "--model", "a/b.keras")
+    assert script("train.py", *arguments) == (0, "", "")
+    assert {file.name for file in (tmp_path / "a").iterdir()} == {"b.keras", "b.csv"}
+
+
+def test_train_with_every_option(script):
+    status, output, errors = script(
+        *("train.py", "--epochs", 2, "--steps-per-epoch", 30, "--batch-size", 5),
+        *("--learning-rate", 0.5, "--seed", 9, "--model", "m.keras", "--show-batch"),
+    )
+    assert (status, errors) == (0, "")
+    x, y = next(keras_xor.xor_batches(5, seed=9).as_numpy_iterator())
+    for name, values in {**x, "y": y}.items():
+        assert f"{name:>2} {values.ravel()}\n" in output
+    model = keras_xor.build_model(0.5, seed=9)
+    keras_xor.train(model, 2, 30, 5, seed=9)
+    assert (
+        keras_xor.prediction.table(keras_xor.prediction.predictions(model, *recipe.TRUTH_TABLE))
+        in output
+    )
+
+
+def test_predict_the_truth_table(script, trained, trained_file):
+    status, output, errors = script("predict.py", "--model", trained_file)
+    assert (status, errors) == (0, "")
+    rows = keras_xor.prediction.predictions(trained, *recipe.TRUTH_TABLE)
+    assert output == keras_xor.prediction.table(rows) + "\n"
+
+
+def test_predict_json(script, trained, trained_file):
+    status, output, errors = script(
+        "predict.py", "--x1", 0, 0.25, "--x2", 1, "1e-3", "--model", trained_file, "--json"
+    )
+    assert (status, errors) == (0, "")
+    assert json.loads(output) == keras_xor.prediction.predictions(trained, [0, 0.25], [1, 0.001])
+
+
+@pytest.mark.parametrize("x1", ["-1", "-1e3", "-.5", "1.01", "+2", "1e308"])
+def test_predict_says_when_it_extrapolates(script, trained_file, x1):
+    status, output, errors = script(
+        "predict.py", "--x1", x1, 0, "--x2", 0, 1, "--model", trained_file, "--json"
+    )
+    assert status == 0
+    assert "extrapolates" in one_line(errors)
+    assert [row["x1"] for row in json.loads(output)] == [float(x1), 0]
+
+
+# What a user sees who does otherwise.
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_help_is_light(light_process, name):
+    status, output, errors = light_process(name, "--help")
+    assert (status, errors) == (0, "")
+    assert output.startswith(f"usage: {name} ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        ("train.py --epochs 0", "--epochs: it must be a whole number of at least 1, not '0'"),
+        ("train.py --epochs -3", "--epochs"),
+        ("train.py --epochs nan", "--epochs"),
+        ("train.py --epochs 1.5", "--epochs"),
+        ("train.py --epochs", "--epochs"),
+        ("train.py --steps-per-epoch 0", "--steps-per-epoch"),
+        ("train.py --steps-per-epoch many", "--steps-per-epoch"),
+        ("train.py --batch-size 0", "--batch-size"),
+        ("train.py --batch-size -1", "--batch-size"),
+        ("train.py --batch-size 99999999", "--batch-size: it must be a whole number from 1 to"),
+        ("train.py --learning-rate 0", "--learning-rate: it must be above 0"),
+        ("train.py --learning-rate -1e-3", "--learning-rate: it must be above 0"),
+        ("train.py --learning-rate inf", "--learning-rate"),
+        ("train.py --learning-rate fast", "--learning-rate: it must be a finite number"),
+        ("train.py --seed -1", "--seed"),
+        ("train.py --model a.h5", "--model: it must end in .keras"),
+        ("train.py --speed 1", "--speed"),
+        ("predict.py --x1 0", "1 numbers for --x1, 0 for --x2: give them in pairs"),
+        ("predict.py --x2 0", "give them in pairs"),
+        ("predict.py --x1 0 1 --x2 0", "give them in pairs"),
+        ("predict.py --x1 --x2 0", "--x1"),
+        ("predict.py --x1 zero --x2 0", "--x1: it must be a finite number, not 'zero'"),
+        ("predict.py --x1 nan --x2 0", "--x1"),
+        ("predict.py --x1 0 --x2 inf", "--x2"),
+        ("predict.py --x1 0 --x2 -inf", "--x2: it must be a finite number, not '-inf'"),
+        ("predict.py --x1 0 --x2 1e999", "--x2"),
+        ("predict.py --model a.txt", "--model"),
+        ("predict.py 0 1", "unrecognized arguments"),
+    ],
+)
+def test_bad_arguments(light_process, arguments, complaint):
+    status, output, errors = light_process(*arguments.split())
+    assert (status, output) == (2, "")
+    assert complaint in one_line(errors)
+    assert errors.startswith(arguments.split()[0])
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+@pytest.mark.parametrize("backend", ["jax", "torch", "nonsense", ""])
+def test_another_backend(light_process, name, backend):
+    status, output, errors = light_process(name, KERAS_BACKEND=backend)
+    assert (status, output) == (1, "")
+    assert f"KERAS_BACKEND is {backend!r}" in one_line(errors)
+
+
+@pytest.mark.parametrize("name", ["predict.py"])
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        (None, "run python scripts/train.py first"),
+        (b"", "not a Keras model"),
+        (b"PK\3\4 and so on", "not a Keras model"),
+        ("cut", "not a Keras model"),
+        ("folder", "Is a directory"),
+    ],
+)
+def test_no_model(script, trained_file, tmp_path, name, content, complaint):
+    file = tmp_path / "a.keras"
+    if content == "cut":
+        file.write_bytes(trained_file.read_bytes()[:-1_000])
+    elif content == "folder":
+        file.mkdir()
+    elif content is not None:
+        file.write_bytes(content)
+    status, output, errors = script(name, "--model", file)
+    assert (status, output) == (1, "")
+    assert complaint in one_line(errors)
+
+
+@pytest.mark.parametrize(
+    ("model", "taken"),
+    [
+        ("a.keras", "a.keras/"),
+        ("a.keras", "a.csv/"),
+        ("a/b.keras", "a"),
+        ("/proc/a.keras", "b"),
+    ],
+)
+def test_train_sees_an_unwritable_target_first(script, monkeypatch, tmp_path, model, taken):
+    if taken.endswith("/"):
+        (tmp_path / taken).mkdir()
+    else:
+        (tmp_path / taken).write_text("kept")
+    monkeypatch.setattr(keras_xor.training, "train", None)
+    status, output, errors = script("train.py", "--model", model)
+    assert (status, output) == (1, "")
+    assert "name a file" in one_line(errors)
+    assert [file.name for file in tmp_path.iterdir()] == [taken.strip("/")]
