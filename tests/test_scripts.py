@@ -12,7 +12,7 @@ from conftest import ROOT
 import keras_xor
 from keras_xor import recipe
 
-SCRIPTS = ["train.py", "predict.py"]
+SCRIPTS = ["train.py", "predict.py", "plot_model.py"]
 
 
 def process(name, *arguments, cwd, **environment):
@@ -47,7 +47,7 @@ def one_line(errors):
 # What a user sees who does as the README says.
 
 
-def test_train_then_predict(tmp_path):
+def test_train_then_predict_then_plot(tmp_path):
     status, output, errors = process("train.py", cwd=tmp_path)
     assert (status, errors) == (0, "")
     for line in ("Total params: 33 ", "Training on ", "Epoch 10/10", "1000/1000 - "):
@@ -68,6 +68,10 @@ def test_train_then_predict(tmp_path):
     status, output, errors = process("predict.py", "--x1", 0, "--x2", 1, cwd=tmp_path)
     assert (status, errors) == (0, "")
     assert output.split() == ["x1", "x2", "probability", "class", "0", "1", table[1][2], "1"]
+
+    status, output, errors = process("plot_model.py", cwd=tmp_path, PATH="")
+    assert (status, output, errors) == (0, "picture: artifacts/model.png\n", "")
+    assert (tmp_path / "artifacts" / "model.png").stat().st_size > 10_000
 
 
 def test_train_draws_a_bar_on_a_terminal(tmp_path):
@@ -141,6 +145,15 @@ def test_predict_says_when_it_extrapolates(script, trained_file, x1):
     assert [row["x1"] for row in json.loads(output)] == [float(x1), 0]
 
 
+@pytest.mark.usefixtures("script")
+@pytest.mark.parametrize("suffix", ["png", "svg", "pdf"])
+def test_plot_a_saved_model(script, trained_file, tmp_path, suffix):
+    file = tmp_path / f"new/a.{suffix}"
+    arguments = ("--to-file", file, "--model", trained_file, "--rankdir", "LR", "--dpi", 72)
+    assert script("plot_model.py", *arguments) == (0, f"picture: {file}\n", "")
+    assert {"png": b"PNG", "svg": b"<svg", "pdf": b"%PDF"}[suffix] in file.read_bytes()
+
+
 # What a user sees who does otherwise.
 
 
@@ -182,6 +195,12 @@ def test_help_is_light(light_process, name):
         ("predict.py --x1 0 --x2 1e999", "--x2"),
         ("predict.py --model a.txt", "--model"),
         ("predict.py 0 1", "unrecognized arguments"),
+        ("plot_model.py --to-file a.gif", "--to-file: it must end in .png or .svg or .pdf"),
+        ("plot_model.py --to-file a", "--to-file"),
+        ("plot_model.py --rankdir up", "--rankdir"),
+        ("plot_model.py --dpi 0", "--dpi"),
+        ("plot_model.py --dpi high", "--dpi"),
+        ("plot_model.py --model a.zip", "--model"),
     ],
 )
 def test_bad_arguments(light_process, arguments, complaint):
@@ -199,7 +218,7 @@ def test_another_backend(light_process, name, backend):
     assert f"KERAS_BACKEND is {backend!r}" in one_line(errors)
 
 
-@pytest.mark.parametrize("name", ["predict.py"])
+@pytest.mark.parametrize("name", ["predict.py", "plot_model.py"])
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [
@@ -242,3 +261,10 @@ def test_train_sees_an_unwritable_target_first(script, monkeypatch, tmp_path, mo
     assert (status, output) == (1, "")
     assert "name a file" in one_line(errors)
     assert [file.name for file in tmp_path.iterdir()] == [taken.strip("/")]
+
+
+def test_plot_model_to_a_folder(script, tmp_path):
+    (tmp_path / "a.png").mkdir()
+    status, output, errors = script("plot_model.py", "--to-file", "a.png")
+    assert (status, output) == (1, "")
+    assert "a.png is a folder: name a file" in one_line(errors)
