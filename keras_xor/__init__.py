@@ -16,7 +16,7 @@ _HOMES = {
     "train": "training",
     "xor_batches": "data",
 }
-_MODULES = {"data", "files", "model", "plots", "prediction", "training"}
+_MODULES = {"benchmark", "data", "files", "model", "plots", "prediction", "training"}
 
 __all__ = ["KerasXorError", *_HOMES]
 

@@ -17,7 +17,7 @@ class Parser(argparse.ArgumentParser):
     def parse_args(self, args=None, namespace=None):
         args = sys.argv[1:] if args is None else args
         # A leading space keeps argparse from reading a negative number as an option.
-        args = [f" {arg}" if _is_negative_number(arg) else arg for arg in args]
+        args = [f" {arg}" if arg.startswith("-") and _is_number(arg) else arg for arg in args]
         return super().parse_args(args, namespace)
 
     def error(self, message):
@@ -25,12 +25,12 @@ class Parser(argparse.ArgumentParser):
         sys.exit(2)
 
 
-def _is_negative_number(arg):
+def _is_number(text):
     try:
-        float(arg)
+        float(text)
     except ValueError:
         return False
-    return arg.startswith("-")
+    return True
 
 
 def option(check):
@@ -61,3 +61,24 @@ def run(main, args):
 def say(message):
     """Print `message` on standard error, after the name of the script."""
     print(f"{Path(sys.argv[0]).name}: {message}", file=sys.stderr)
+
+
+def table(header, *lines):
+    """Text in columns: those of numbers are aligned to the right, others to the left."""
+    columns = [
+        [cell.rjust(width) if _is_number(cells[-1]) else cell.ljust(width) for cell in cells]
+        for cells in zip(header, *lines, strict=True)
+        for width in [max(map(len, cells))]
+    ]
+    return "\n".join("   ".join(line).rstrip() for line in zip(*columns, strict=True))
+
+
+def prediction_table(predictions):
+    """What `keras_xor.prediction.predictions` returned, a line a point."""
+    return table(
+        ("x1", "x2", "probability", "class"),
+        *(
+            (f"{point['x1']:.15g}", f"{point['x2']:.15g}", f"{point['y']:.5f}", f"{point['class']}")
+            for point in predictions
+        ),
+    )

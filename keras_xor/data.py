@@ -48,13 +48,14 @@ def stacked_xor_batches(steps_per_epoch, steps_per_execution, batch_size, seed=N
         while True:
             for step in range(0, steps_per_epoch, steps_per_execution):
                 steps = min(steps_per_execution, steps_per_epoch - step)
-                yield _random_examples(rng, (steps, batch_size, 1))
+                yield random_examples(rng, (steps, batch_size, 1))
 
     spec = tf.TensorSpec((None, batch_size, 1), tf.uint8)
     return tf.data.Dataset.from_generator(stacks, output_signature=({"x1": spec, "x2": spec}, spec))
 
 
-def _random_examples(rng, shape):
+def random_examples(rng, shape):
+    """NumPy arrays `({"x1": x1, "x2": x2}, y)` of `shape` and dtype uint8, drawn from `rng`."""
     # Each example takes one draw of the default dtype, so stacking leaves the stream as it is.
     pairs = rng.integers(4, size=shape)
     x1, x2 = (pairs >> 1).astype(np.uint8), (pairs & 1).astype(np.uint8)

@@ -67,17 +67,3 @@ def predictions(model, x1, x2):
         {"x1": a, "x2": b, "y": probability, "class": int(probability > 0.5)}
         for a, b, probability in zip(x1, x2, y.tolist(), strict=True)
     ]
-
-
-def table(rows):
-    """What `predictions` returned as text, a line a point under a heading."""
-    cells = [
-        (f"{row['x1']:.15g}", f"{row['x2']:.15g}", f"{row['y']:.5f}", str(row["class"]))
-        for row in rows
-    ]
-    cells.insert(0, ("x1", "x2", "probability", "class"))
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    return "\n".join(
-        "   ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True))
-        for line in cells
-    )

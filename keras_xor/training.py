@@ -95,7 +95,8 @@ def _stack_train_function(model, stack_spec):
         tf.foldl(train_batch, stack, initializer=0)
         return model.get_metrics_result()
 
-    return lambda iterator: train_stack(next(iterator))
+    compiled = train_stack.get_concrete_function()
+    return lambda iterator: compiled(next(iterator))
 
 
 class _ExactSteps(keras.callbacks.CallbackList):

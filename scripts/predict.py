@@ -4,7 +4,7 @@ import json
 
 import keras_xor
 from keras_xor import checks, recipe
-from keras_xor.command_line import Parser, option, run, say
+from keras_xor.command_line import Parser, option, prediction_table, run, say
 
 
 def arguments():
@@ -40,7 +40,7 @@ def main(args):
     if args.json:
         print(json.dumps(predictions))
     else:
-        print(keras_xor.prediction.table(predictions))
+        print(prediction_table(predictions))
     if not all(0 <= x <= 1 for x in (*x1, *x2)):
         say("the network learned on [0, 1] and extrapolates outside it")
 

@@ -4,7 +4,7 @@ import sys
 
 import keras_xor
 from keras_xor import checks, recipe
-from keras_xor.command_line import Parser, option, run
+from keras_xor.command_line import Parser, option, prediction_table, run
 
 
 def arguments():
@@ -85,7 +85,7 @@ def introduce(model, args):
 
 def conclude(model, model_file, history_file):
     print()
-    print(keras_xor.prediction.table(keras_xor.prediction.predictions(model, *recipe.TRUTH_TABLE)))
+    print(prediction_table(keras_xor.prediction.predictions(model, *recipe.TRUTH_TABLE)))
     print()
     print(f"model:   {model_file}")
     print(f"history: {history_file}")

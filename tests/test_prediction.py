@@ -71,15 +71,3 @@ def test_predictions(known):
         assert row["y"] == pytest.approx(formula(row["x1"], row["x2"]), abs=1e-6)
         assert row["class"] == (row["y"] > 0.5)
     assert {row["class"] for row in rows} == {0, 1}
-
-
-def test_table():
-    rows = [
-        {"x1": 0.0, "x2": 1, "y": 0.967974, "class": 1},
-        {"x1": -1e300, "x2": 0.1, "y": 0.0, "class": 0},
-    ]
-    assert prediction.table(rows).splitlines() == [
-        "     x1    x2   probability   class",
-        "      0     1       0.96797       1",
-        "-1e+300   0.1       0.00000       0",
-    ]

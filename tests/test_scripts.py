@@ -11,8 +11,9 @@ from conftest import ROOT
 
 import keras_xor
 from keras_xor import recipe
+from keras_xor.command_line import prediction_table, table
 
-SCRIPTS = ["train.py", "predict.py", "plot_model.py"]
+SCRIPTS = ["train.py", "predict.py", "plot_model.py", "benchmark.py"]
 
 
 def process(name, *arguments, cwd, **environment):
@@ -114,17 +115,14 @@ def test_train_with_every_option(script):
         assert f"{name:>2} {values.ravel()}\n" in output
     model = keras_xor.build_model(0.5, seed=9)
     keras_xor.train(model, 2, 30, 5, seed=9)
-    assert (
-        keras_xor.prediction.table(keras_xor.prediction.predictions(model, *recipe.TRUTH_TABLE))
-        in output
-    )
+    assert prediction_table(keras_xor.prediction.predictions(model, *recipe.TRUTH_TABLE)) in output
 
 
 def test_predict_the_truth_table(script, trained, trained_file):
     status, output, errors = script("predict.py", "--model", trained_file)
     assert (status, errors) == (0, "")
     rows = keras_xor.prediction.predictions(trained, *recipe.TRUTH_TABLE)
-    assert output == keras_xor.prediction.table(rows) + "\n"
+    assert output == prediction_table(rows) + "\n"
 
 
 def test_predict_json(script, trained, trained_file):
@@ -152,6 +150,59 @@ def test_plot_a_saved_model(script, trained_file, tmp_path, suffix):
     arguments = ("--to-file", file, "--model", trained_file, "--rankdir", "LR", "--dpi", 72)
     assert script("plot_model.py", *arguments) == (0, f"picture: {file}\n", "")
     assert {"png": b"PNG", "svg": b"<svg", "pdf": b"%PDF"}[suffix] in file.read_bytes()
+
+
+def test_table():
+    assert table(("", "a", "b"), ("x", "1.5", "-1e+300"), ("long", "22", "inf")) == (
+        "         a         b\nx      1.5   -1e+300\nlong    22       inf"
+    )
+
+
+@pytest.fixture
+def benchmark(monkeypatch):
+    """The benchmark with canned figures."""
+    measured = keras_xor.benchmark
+    costs = {"median": 2.0, "min": 1.0, "max": 3.0}
+    process = {"seconds": 2.0, "mebibytes": 600.0}
+    for name, figures in {
+        "machine": {"cores": 2, "device": "cpu:0"},
+        "step_costs": [{"how": "Keras fit", **costs, "ratio": 200.0}],
+        "growth": [{"batch_size": 32, "steps": 10, **costs}],
+        "process_costs": [{"what": "a", **process}, {"what": "b", **process, "seconds": 3.0}],
+    }.items():
+        monkeypatch.setattr(measured, name, lambda *_, figures=figures: figures)
+    monkeypatch.setattr(measured, "has_jax", lambda: True)
+    return measured
+
+
+@pytest.mark.usefixtures("benchmark")
+def test_benchmark_tables(script):
+    status, output, errors = script("benchmark.py")
+    assert (status, errors) == (0, "")
+    assert [line.split() for line in output.splitlines() if line] == [
+        ["cores", "2"],
+        ["device", "cpu:0"],
+        ["us", "a", "step,", "median", "min", "max", "ratio"],
+        ["2.00", "1.00", "3.00", "200.00", "Keras", "fit"],
+        ["us", "a", "step,", "median", "min", "max", "batch", "size", "steps"],
+        ["2.00", "1.00", "3.00", "32", "10"],
+        ["seconds", "ratio", "peak", "MiB", "ratio"],
+        ["2.00", "1.00", "600", "1.00", "a"],
+        ["3.00", "1.50", "600", "1.00", "b"],
+    ]
+
+
+def test_benchmark_json(script, benchmark, monkeypatch):
+    monkeypatch.setattr(benchmark, "has_jax", lambda: False)
+    status, output, errors = script("benchmark.py", "--json")
+    assert status == 0
+    assert "without JAX" in one_line(errors)
+    assert json.loads(output) == {
+        "machine": benchmark.machine(),
+        "steps": benchmark.step_costs(),
+        "growth": benchmark.growth(),
+        "processes": benchmark.process_costs(),
+    }
 
 
 # What a user sees who does otherwise.
@@ -201,6 +252,7 @@ def test_help_is_light(light_process, name):
         ("plot_model.py --dpi 0", "--dpi"),
         ("plot_model.py --dpi high", "--dpi"),
         ("plot_model.py --model a.zip", "--model"),
+        ("benchmark.py --repeats 5", "--repeats"),
     ],
 )
 def test_bad_arguments(light_process, arguments, complaint):

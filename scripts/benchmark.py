@@ -1,0 +1,77 @@
+"""Measure what training costs: a step, as batches and epochs grow, and a whole process."""
+
+import json
+from pathlib import Path
+
+import keras_xor
+from keras_xor.command_line import Parser, run, say, table
+
+
+def arguments():
+    parser = Parser(description=__doc__)
+    parser.add_argument("--json", action="store_true", help="print a JSON object")
+    return parser.parse_args()
+
+
+def main(args):
+    benchmark = keras_xor.benchmark
+    if not benchmark.has_jax():
+        say("without JAX, which pip install -e '.[bench]' brings")
+    report = {}
+    for name, measure, show in (
+        ("machine", benchmark.machine, machine_table),
+        ("steps", benchmark.step_costs, steps_table),
+        ("growth", benchmark.growth, growth_table),
+        ("processes", lambda: benchmark.process_costs(TRAIN), processes_table),
+    ):
+        report[name] = measure()
+        if not args.json:
+            print(show(report[name]), end="\n\n", flush=True)
+    if args.json:
+        print(json.dumps(report, indent=2))
+
+
+TRAIN = Path(__file__).with_name("train.py")
+
+
+def machine_table(facts):
+    return table(*((name, str(fact)) for name, fact in facts.items()))
+
+
+def steps_table(rows):
+    return table(
+        ("us a step, median", "min", "max", "ratio", ""),
+        *((*microseconds(row), f"{row['ratio']:.2f}", row["how"]) for row in rows),
+    )
+
+
+def growth_table(rows):
+    return table(
+        ("us a step, median", "min", "max", "batch size", "steps"),
+        *((*microseconds(row), str(row["batch_size"]), str(row["steps"])) for row in rows),
+    )
+
+
+def microseconds(row):
+    return tuple(f"{row[name]:.2f}" for name in ("median", "min", "max"))
+
+
+def processes_table(rows):
+    alone = rows[0]
+    return table(
+        ("seconds", "ratio", "peak MiB", "ratio", ""),
+        *(
+            (
+                f"{row['seconds']:.2f}",
+                f"{row['seconds'] / alone['seconds']:.2f}",
+                f"{row['mebibytes']:.0f}",
+                f"{row['mebibytes'] / alone['mebibytes']:.2f}",
+                row["what"],
+            )
+            for row in rows
+        ),
+    )
+
+
+if __name__ == "__main__":
+    run(main, arguments())
