@@ -1,6 +1,7 @@
 """What the scripts share: options, errors in one line, a quiet TensorFlow."""
 
 import argparse
+import gc
 import importlib
 import os
 import sys
@@ -47,15 +48,22 @@ def option(check):
 
 def run(main, args):
     """Call `main(args)`, with a quiet TensorFlow; on bad input end with status 1 and one line."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
         checks.keras_backend()
-        with silent_stderr():  # TensorFlow's first lines come before it heeds a log level.
-            importlib.import_module("keras")
+        _import_keras()
         main(args)
     except KerasXorError as error:
         say(error)
         sys.exit(1)
+
+
+def _import_keras():
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    gc.disable()
+    with silent_stderr():  # TensorFlow's first lines come before it heeds a log level.
+        importlib.import_module("keras")
+    gc.freeze()  # What an import makes, stays: looking through it for garbage takes a second.
+    gc.enable()
 
 
 def say(message):
