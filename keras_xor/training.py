@@ -15,6 +15,7 @@ def train(
     steps_per_epoch=recipe.STEPS_PER_EPOCH,
     batch_size=recipe.BATCH_SIZE,
     seed=None,
+    steps_per_execution=None,
     callbacks=None,
     verbose=0,
 ):
@@ -27,8 +28,11 @@ def train(
         batch_size: Examples a batch, 1 to 2**24. Defaults to 32.
         seed: The model is fed `xor_batches(batch_size, seed)`. Defaults to `None`,
             fresh batches.
+        steps_per_execution: Batches in a run of the XLA program, at least 1; the last
+            run of an epoch may have fewer. Defaults to `None`, as many as take under
+            64 MiB and well under half a second.
         callbacks: List of `keras.callbacks.Callback`, or `None`. The batch hooks are
-            called once for each group of steps that runs as one XLA program.
+            called once for each run of the XLA program.
         verbose: As for `keras.Model.fit`. Defaults to 0, silent.
 
     Returns:
@@ -42,8 +46,12 @@ def train(
     steps_per_epoch = checks.whole_number(steps_per_epoch, "steps_per_epoch")
     batch_size = checks.batch_size(batch_size, "batch_size")
 
-    steps_per_execution = _steps_per_execution(steps_per_epoch, batch_size)
+    if steps_per_execution is None:
+        steps_per_execution = _steps_per_execution(steps_per_epoch, batch_size)
+    steps_per_execution = checks.whole_number(steps_per_execution, "steps_per_execution")
+
     stacks = stacked_xor_batches(steps_per_epoch, steps_per_execution, batch_size, seed)
+    plain_steps_per_execution = model.steps_per_execution
     model.steps_per_execution = steps_per_execution
     model.train_function = _stack_train_function(model, stacks.element_spec)
     try:
@@ -63,7 +71,7 @@ def train(
             ),
         )
     finally:
-        model.steps_per_execution = 1
+        model.steps_per_execution = plain_steps_per_execution
         model.train_function = None
 
 
@@ -73,7 +81,7 @@ def device():
 
 
 def _steps_per_execution(steps_per_epoch, batch_size):
-    """As many steps as keep a stack under 64 MiB and its run well under half a second."""
+    """Equal shares of an epoch, of at most 2**15 steps and, batch by batch, 2**22 examples."""
     most = max(1, min(2**15, 2**22 // batch_size))
     executions = math.ceil(steps_per_epoch / most)
     return math.ceil(steps_per_epoch / executions)

@@ -43,13 +43,14 @@ def test_against_numpy(steps, batch_size, learning_rate):
 
 
 @pytest.mark.parametrize("steps_per_execution", [1, 7, 100, 1_000])
-def test_against_plain_fit(monkeypatch, steps_per_execution):
-    monkeypatch.setattr(training, "_steps_per_execution", lambda *_: steps_per_execution)
+def test_against_plain_fit(steps_per_execution):
     plain, stacked = keras_xor.build_model(seed=1), keras_xor.build_model(seed=1)
     plain_history = plain.fit(
         keras_xor.xor_batches(seed=2), epochs=2, steps_per_epoch=500, shuffle=False, verbose=0
     )
-    history = keras_xor.train(stacked, epochs=2, steps_per_epoch=500, seed=2)
+    history = keras_xor.train(
+        stacked, epochs=2, steps_per_epoch=500, seed=2, steps_per_execution=steps_per_execution
+    )
 
     assert plain.optimizer.iterations == stacked.optimizer.iterations == 1_000
     for expected, actual in zip(plain.get_weights(), stacked.get_weights(), strict=True):
@@ -91,18 +92,18 @@ class Recorder(keras.callbacks.Callback):
 @pytest.mark.parametrize(
     ("steps", "ends"), [(1, [1]), (1_500, [500, 1000, 1500]), (1_499, [500, 1000, 1499])]
 )
-def test_exactly_the_steps_asked_for(monkeypatch, steps, ends):
-    monkeypatch.setattr(training, "_steps_per_execution", lambda *_: 500)
+def test_exactly_the_steps_asked_for(steps, ends):
     recorder, model = Recorder(), keras_xor.build_model()
-    history = keras_xor.train(model, 2, steps, batch_size=2, callbacks=[recorder])
+    history = keras_xor.train(
+        model, 2, steps, batch_size=2, steps_per_execution=500, callbacks=[recorder]
+    )
     assert recorder.batches == [end - 1 for end in ends] * 2
     assert recorder.iterations == [end + done for done in (0, steps) for end in ends]
     assert history.epoch == [0, 1]
 
 
-def test_the_progress_bar_counts_steps(monkeypatch, capsys):
-    monkeypatch.setattr(training, "_steps_per_execution", lambda *_: 100)
-    keras_xor.train(keras_xor.build_model(), epochs=2, steps_per_epoch=250, verbose=1)
+def test_the_progress_bar_counts_steps(capsys):
+    keras_xor.train(keras_xor.build_model(), 2, 250, steps_per_execution=100, verbose=1)
     output = capsys.readouterr().out
     assert "Epoch 2/2" in output
     shown = set(re.findall(r"(\d+)/250", output))  # Keras draws at most every 50 ms.
@@ -124,10 +125,11 @@ def test_callbacks_may_stop_the_training():
 
 def test_fit_is_plain_again_afterwards():
     model = keras_xor.build_model()
+    model.compile("sgd", "mse", steps_per_execution=3)
     keras_xor.train(model, epochs=1, steps_per_epoch=20)
-    assert model.steps_per_execution == 1
-    model.fit(keras_xor.xor_batches(), steps_per_epoch=3, shuffle=False, verbose=0)
-    assert model.optimizer.iterations == 23
+    assert model.steps_per_execution == 3
+    model.fit(keras_xor.xor_batches(), steps_per_epoch=6, shuffle=False, verbose=0)
+    assert model.optimizer.iterations == 26
 
 
 def test_any_loss_optimizer_and_metric():
@@ -158,7 +160,14 @@ def test_stacks_are_small(steps_per_epoch, batch_size):
 
 
 @pytest.mark.parametrize(
-    "arguments", [{"epochs": 0}, {"steps_per_epoch": 1.5}, {"batch_size": -1}, {"seed": "x"}]
+    "arguments",
+    [
+        {"epochs": 0},
+        {"steps_per_epoch": 1.5},
+        {"batch_size": -1},
+        {"seed": "x"},
+        {"steps_per_execution": 0},
+    ],
 )
 def test_bad_arguments(arguments):
     with pytest.raises(keras_xor.KerasXorError, match=next(iter(arguments))):
