@@ -6,6 +6,8 @@ from pathlib import Path
 import keras_xor
 from keras_xor.command_line import Parser, run, say, table
 
+TRAIN = Path(__file__).with_name("train.py")
+
 
 def arguments():
     parser = Parser(description=__doc__)
@@ -31,24 +33,21 @@ def main(args):
         print(json.dumps(report, indent=2))
 
 
-TRAIN = Path(__file__).with_name("train.py")
-
-
 def machine_table(facts):
     return table(*((name, str(fact)) for name, fact in facts.items()))
 
 
 def steps_table(rows):
     return table(
-        ("us a step, median", "min", "max", "ratio", ""),
-        *((*microseconds(row), f"{row['ratio']:.2f}", row["how"]) for row in rows),
+        ("a step in us", "median", "min", "max", "ratio"),
+        *((row["how"], *microseconds(row), f"{row['ratio']:.2f}") for row in rows),
     )
 
 
 def growth_table(rows):
     return table(
-        ("us a step, median", "min", "max", "batch size", "steps"),
-        *((*microseconds(row), str(row["batch_size"]), str(row["steps"])) for row in rows),
+        ("batch size", "steps", "us a step, median", "min", "max"),
+        *((str(row["batch_size"]), str(row["steps"]), *microseconds(row)) for row in rows),
     )
 
 
@@ -59,14 +58,14 @@ def microseconds(row):
 def processes_table(rows):
     alone = rows[0]
     return table(
-        ("seconds", "ratio", "peak MiB", "ratio", ""),
+        ("a process", "seconds", "ratio", "peak MiB", "ratio"),
         *(
             (
+                row["what"],
                 f"{row['seconds']:.2f}",
                 f"{row['seconds'] / alone['seconds']:.2f}",
                 f"{row['mebibytes']:.0f}",
                 f"{row['mebibytes'] / alone['mebibytes']:.2f}",
-                row["what"],
             )
             for row in rows
         ),

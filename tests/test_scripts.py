@@ -182,13 +182,13 @@ def test_benchmark_tables(script):
     assert [line.split() for line in output.splitlines() if line] == [
         ["cores", "2"],
         ["device", "cpu:0"],
-        ["us", "a", "step,", "median", "min", "max", "ratio"],
-        ["2.00", "1.00", "3.00", "200.00", "Keras", "fit"],
-        ["us", "a", "step,", "median", "min", "max", "batch", "size", "steps"],
-        ["2.00", "1.00", "3.00", "32", "10"],
-        ["seconds", "ratio", "peak", "MiB", "ratio"],
-        ["2.00", "1.00", "600", "1.00", "a"],
-        ["3.00", "1.50", "600", "1.00", "b"],
+        ["a", "step", "in", "us", "median", "min", "max", "ratio"],
+        ["Keras", "fit", "2.00", "1.00", "3.00", "200.00"],
+        ["batch", "size", "steps", "us", "a", "step,", "median", "min", "max"],
+        ["32", "10", "2.00", "1.00", "3.00"],
+        ["a", "process", "seconds", "ratio", "peak", "MiB", "ratio"],
+        ["a", "2.00", "1.00", "600", "1.00"],
+        ["b", "3.00", "1.50", "600", "1.00"],
     ]
 
 
