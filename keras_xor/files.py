@@ -120,5 +120,5 @@ def _reporting(path):
         yield
     except OSError as error:
         raise KerasXorError(
-            f"cannot write {path} ({error.strerror}): name a file that can be written"
+            f"cannot write {path} ({error.strerror or error}): name a file that can be written"
         ) from error

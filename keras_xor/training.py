@@ -45,7 +45,6 @@ def train(
     epochs = checks.whole_number(epochs, "epochs")
     steps_per_epoch = checks.whole_number(steps_per_epoch, "steps_per_epoch")
     batch_size = checks.batch_size(batch_size, "batch_size")
-
     if steps_per_execution is None:
         steps_per_execution = _steps_per_execution(steps_per_epoch, batch_size)
     steps_per_execution = checks.whole_number(steps_per_execution, "steps_per_execution")
@@ -81,7 +80,7 @@ def device():
 
 
 def _steps_per_execution(steps_per_epoch, batch_size):
-    """Equal shares of an epoch, of at most 2**15 steps and, batch by batch, 2**22 examples."""
+    """The largest equal share of an epoch that has at most 2**15 steps and 2**22 examples."""
     most = max(1, min(2**15, 2**22 // batch_size))
     executions = math.ceil(steps_per_epoch / most)
     return math.ceil(steps_per_epoch / executions)
