@@ -41,6 +41,11 @@ def dpi(value, name="it"):
     return whole_number(value, name, highest=600)
 
 
+def resolution(value, name="it"):
+    """An int from 2, which is both ends of an axis, to 200, some megabytes of a chart."""
+    return whole_number(value, name, lowest=2, highest=200)
+
+
 def finite_number(value, name="it"):
     """A float, neither nan nor infinite."""
     try:
@@ -83,6 +88,21 @@ def model_file(value, name="it"):
 def model_picture(value, name="it"):
     """A `Path` that ends in .png, .svg or .pdf."""
     return file_name(value, name, suffixes=(".png", ".svg", ".pdf"))
+
+
+def chart_file(value, name="it"):
+    """A `Path` that ends in .png, .svg, .html or .json."""
+    return file_name(value, name, suffixes=(".png", ".svg", ".html", ".json"))
+
+
+def history_file(value, name="it"):
+    """A `Path` that ends in .csv."""
+    return file_name(value, name, suffixes=(".csv",))
+
+
+def record_file(value, name="it"):
+    """A `Path` that ends in .npz."""
+    return file_name(value, name, suffixes=(".npz",))
 
 
 def keras_backend():

@@ -2,13 +2,15 @@
 
 import contextlib
 import csv
+import io
 import tempfile
 import zipfile
 from pathlib import Path
 
 import keras
+import numpy as np
 
-from keras_xor import checks
+from keras_xor import checks, recipe
 from keras_xor.checks import KerasXorError
 
 _ADVICE = "name a file that train.py wrote"
@@ -43,13 +45,8 @@ def load_model(path):
             inputs and output are not those of `build_model`.
     """
     path = checks.model_file(path, "path")
-    try:
-        with path.open("rb") as file:
-            is_archive = zipfile.is_zipfile(file)
-    except FileNotFoundError:
-        raise KerasXorError(f"no model at {path}: run python scripts/train.py first") from None
-    except OSError as error:
-        raise KerasXorError(f"cannot read {path} ({error.strerror}): {_ADVICE}") from error
+    with _opening(path, "model") as file:
+        is_archive = zipfile.is_zipfile(file)
     if not is_archive:
         raise KerasXorError(f"{path} is not a Keras model: {_ADVICE}")
     try:
@@ -88,6 +85,91 @@ def save_history(history, path):
         writer = csv.writer(file)
         writer.writerow(["epoch", *names])
         writer.writerows([epoch, *row] for epoch, row in enumerate(rows, start=1))
+
+
+def load_history(path):
+    """Read what `save_history` wrote.
+
+    Args:
+        path: Name of the file, ending in .csv.
+
+    Returns:
+        A list of dicts `{"epoch": int, "accuracy": float, "loss": float}`.
+
+    Raises:
+        KerasXorError: there is no such file, or it is not such a history.
+    """
+    path = checks.history_file(path, "path")
+    with _opening(path, "history") as file:
+        try:
+            text = io.TextIOWrapper(file, encoding="utf-8", newline="")
+            rows = list(csv.DictReader(text, strict=True))
+            history = [
+                {
+                    "epoch": checks.whole_number(row["epoch"]),
+                    "accuracy": checks.finite_number(row["accuracy"]),
+                    "loss": checks.finite_number(row["loss"]),
+                }
+                for row in rows
+            ]
+        except (KeyError, ValueError, csv.Error):
+            history = []
+    if not history:
+        raise KerasXorError(f"{path} is not a history of training: {_ADVICE}")
+    return history
+
+
+def save_record(weights, path):
+    """Write `Recorder.weights` as a NumPy archive.
+
+    Args:
+        weights: The list of arrays.
+        path: Name of the file, ending in .npz, treated as by `save_model`.
+
+    Raises:
+        KerasXorError: `path` does not end in .npz or cannot be written.
+    """
+    with replacing(checks.record_file(path, "path")) as new:
+        np.savez(new, *weights)
+
+
+def load_record(path):
+    """Read what `save_record` wrote.
+
+    Args:
+        path: Name of the file, ending in .npz.
+
+    Returns:
+        A list of float32 arrays, as `Recorder.weights` of a model of `build_model`.
+
+    Raises:
+        KerasXorError: there is no such file, or it is not such a record.
+    """
+    path = checks.record_file(path, "path")
+    units = recipe.HIDDEN_UNITS
+    with _opening(path, "record") as file:
+        try:
+            archive = np.load(file, allow_pickle=False)
+            weights = [archive[name] for name in archive.files]
+            shapes = [weight.shape[1:] for weight in weights]
+            sound = all(np.isfinite(weight).all() and len(weight) for weight in weights)
+            sound &= len({len(weight) for weight in weights}) == 1
+        except Exception:  # A stranger's file may fail anywhere in NumPy.
+            sound, shapes = False, []
+    if not sound or shapes != [(2, units), (units,), (units, 1), (1,)]:
+        raise KerasXorError(f"{path} is not a record of training: name a file of train.py --record")
+    return weights
+
+
+@contextlib.contextmanager
+def _opening(path, what):
+    try:
+        with path.open("rb") as file:
+            yield file
+    except FileNotFoundError:
+        raise KerasXorError(f"no {what} at {path}: run python scripts/train.py first") from None
+    except OSError as error:
+        raise KerasXorError(f"cannot read {path} ({error.strerror}): {_ADVICE}") from error
 
 
 def check_writable(path):

@@ -14,5 +14,9 @@ EPOCHS = 10
 TRUTH_TABLE = ((0, 0, 1, 1), (0, 1, 0, 1))  # all x1, all x2
 
 SEED = 0
+RESOLUTION = 50
 MODEL_FILE = "artifacts/xor.keras"
+HISTORY_FILE = "artifacts/xor.csv"
 MODEL_PICTURE = "artifacts/model.png"
+SURFACE_PICTURE = "artifacts/surface.png"
+HISTORY_PICTURE = "artifacts/history.png"

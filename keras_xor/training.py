@@ -3,6 +3,7 @@
 import math
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from keras_xor import checks, recipe
@@ -72,6 +73,25 @@ def train(
     finally:
         model.steps_per_execution = plain_steps_per_execution
         model.train_function = None
+
+
+class Recorder(keras.callbacks.Callback):
+    """Records the weights before training and after every epoch.
+
+    Attributes:
+        weights: List of as many arrays as the model has weights, float32, each of shape
+            `(1 + epochs, *shape)`.
+    """
+
+    def on_train_begin(self, logs=None):
+        self._weights = [self.model.get_weights()]
+
+    def on_epoch_end(self, epoch, logs=None):
+        self._weights.append(self.model.get_weights())
+
+    @property
+    def weights(self):
+        return [np.stack(weight) for weight in zip(*self._weights, strict=True)]
 
 
 def device():

@@ -46,16 +46,24 @@ def arguments():
         metavar="FILE",
         help="where to write the model; default: %(default)s",
     )
+    parser.add_argument(
+        "--record", action="store_true", help="write the weights after every epoch, for a surface"
+    )
     parser.add_argument("--show-batch", action="store_true", help="print the first batch")
     parser.add_argument("--quiet", action="store_true", help="print nothing but errors")
     return parser.parse_args()
 
 
 def main(args):
-    history_file = args.model.with_suffix(".csv")
-    keras_xor.files.check_writable(args.model)
-    keras_xor.files.check_writable(history_file)
+    files = keras_xor.files
+    outputs = {"model": args.model, "history": args.model.with_suffix(".csv")}
+    if args.record:
+        outputs["record"] = args.model.with_suffix(".npz")
+    for file in outputs.values():
+        files.check_writable(file)
+
     model = keras_xor.build_model(args.learning_rate, args.seed)
+    recorder = keras_xor.training.Recorder()
     if not args.quiet:
         introduce(model, args)
     history = keras_xor.train(
@@ -64,12 +72,15 @@ def main(args):
         steps_per_epoch=args.steps_per_epoch,
         batch_size=args.batch_size,
         seed=args.seed,
+        callbacks=[recorder] if args.record else None,
         verbose=0 if args.quiet else 1 if sys.stdout.isatty() else 2,
     )
-    keras_xor.save_model(model, args.model)
-    keras_xor.files.save_history(history, history_file)
+    files.save_model(model, outputs["model"])
+    files.save_history(history, outputs["history"])
+    if args.record:
+        files.save_record(recorder.weights, outputs["record"])
     if not args.quiet:
-        conclude(model, args.model, history_file)
+        conclude(model, outputs)
 
 
 def introduce(model, args):
@@ -83,12 +94,12 @@ def introduce(model, args):
     print(f"Training on {keras_xor.training.device()}, compiled by XLA")
 
 
-def conclude(model, model_file, history_file):
+def conclude(model, outputs):
     print()
     print(prediction_table(keras_xor.prediction.predictions(model, *recipe.TRUTH_TABLE)))
     print()
-    print(f"model:   {model_file}")
-    print(f"history: {history_file}")
+    for name, file in outputs.items():
+        print(f"{name + ':':<8} {file}")
 
 
 if __name__ == "__main__":

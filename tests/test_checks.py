@@ -13,6 +13,7 @@ from keras_xor import checks
         (checks.seed, 0, 0),
         (checks.seed, 2**200, 2**200),
         (checks.dpi, "600", 600),
+        (checks.resolution, "2", 2),
         (checks.finite_number, "-1e3", -1000.0),
         (checks.learning_rate, "1e-9", 1e-9),
         (checks.rankdir, "LR", "LR"),
@@ -32,11 +33,15 @@ def test_check_converts(check, value, result):
         (checks.batch_size, [0, 2**24 + 1]),
         (checks.seed, [-1, 0.5, "x"]),
         (checks.dpi, [0, 601]),
+        (checks.resolution, [1, 201]),
         (checks.finite_number, ["x", "", None, "nan", "inf", "-inf", "1e400", 10**400]),
         (checks.learning_rate, [0, -0.01, "nan", "inf", "x"]),
         (checks.rankdir, ["lr", "", "XY"]),
         (checks.model_file, ["a", "a.h5", "a.keras.zip", ""]),
         (checks.model_picture, ["a", "a.gif", "a.PNG"]),
+        (checks.chart_file, ["a", "a.pdf"]),
+        (checks.history_file, ["a", "a.tsv"]),
+        (checks.record_file, ["a", "a.npy"]),
     ],
 )
 def test_check_refuses_in_one_line(check, values):

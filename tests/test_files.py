@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import keras_xor
-from keras_xor.files import save_history
+from keras_xor.files import load_history, load_record, save_history, save_record
 
 OPEN_WITHOUT_THE_PACKAGE = """
 import sys
@@ -76,6 +76,77 @@ def test_history_as_csv(tmp_path):
     assert [row["epoch"] for row in rows] == ["1", "2", "3"]
     for name in ("accuracy", "loss"):
         assert [float(row[name]) for row in rows] == history.history[name]
+        assert [row[name] for row in load_history(tmp_path / "a.csv")] == history.history[name]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"epoch,accuracy,loss\n",
+        b"epoch,accuracy\n1,0.5\n",
+        b"step,accuracy,loss\n1,0.5,0.7\n",
+        b"epoch,accuracy,loss\n1,0.5\n",
+        b"epoch,accuracy,loss\n1,0.5,much\n",
+        b"epoch,accuracy,loss\n1,0.5,nan\n",
+        b"epoch,accuracy,loss\n0,0.5,0.7\n",
+        b'epoch,accuracy,loss\n1,0.5,"0.7\n',
+        b"\xff\xfe\x00",
+        b"PK\3\4" + bytes(range(256)),
+    ],
+)
+def test_foreign_histories_are_refused(tmp_path, content):
+    (tmp_path / "a.csv").write_bytes(content)
+    with pytest.raises(keras_xor.KerasXorError, match=r"a\.csv is not a history of training"):
+        load_history(tmp_path / "a.csv")
+
+
+def test_record(tmp_path):
+    weights = [np.stack([weight] * 3) for weight in keras_xor.build_model().get_weights()]
+    save_record(weights, tmp_path / "new" / "a.npz")
+    for expected, actual in zip(weights, load_record(tmp_path / "new" / "a.npz"), strict=True):
+        np.testing.assert_array_equal(actual, expected)
+
+
+def record_of(*shapes, value=0.0, dtype=np.float32):
+    return [np.full(shape, value, dtype) for shape in shapes]
+
+
+@pytest.mark.parametrize(
+    "arrays",
+    [
+        [],
+        record_of((2, 2, 8), (2, 8), (2, 8, 1)),
+        record_of((2, 2, 9), (2, 9), (2, 9, 1), (2, 1)),
+        record_of((2, 2, 8), (2, 8), (2, 8, 1), (3, 1)),
+        record_of((0, 2, 8), (0, 8), (0, 8, 1), (0, 1)),
+        record_of((2, 2, 8), (2, 8), (2, 8, 1), (2, 1), value=np.nan),
+        record_of((2, 2, 8), (2, 8), (2, 8, 1), (2, 1), value="x", dtype="U1"),
+        record_of((2, 2, 8), (2, 8), (2, 8, 1), (2, 1), value=None, dtype=object),
+        record_of((), (), (), ()),
+    ],
+)
+def test_foreign_records_are_refused(tmp_path, arrays):
+    np.savez(tmp_path / "a.npz", *arrays)
+    with pytest.raises(keras_xor.KerasXorError, match=r"a\.npz is not a record of training"):
+        load_record(tmp_path / "a.npz")
+
+
+@pytest.mark.parametrize("content", [b"", b"text", b"PK\3\4", b"\x93NUMPY\1\0"])
+def test_records_that_are_no_archives_are_refused(tmp_path, content):
+    (tmp_path / "a.npz").write_bytes(content)
+    with pytest.raises(keras_xor.KerasXorError, match=r"a\.npz is not a record of training"):
+        load_record(tmp_path / "a.npz")
+
+
+@pytest.mark.parametrize("load", [load_history, load_record])
+def test_no_such_file(tmp_path, load):
+    name = tmp_path / {load_history: "a.csv", load_record: "a.npz"}[load]
+    with pytest.raises(keras_xor.KerasXorError, match=r"run python scripts/train.py"):
+        load(name)
+    name.mkdir()
+    with pytest.raises(keras_xor.KerasXorError, match="Is a directory"):
+        load(name)
 
 
 @pytest.mark.parametrize("path", ["folder.keras", "file/a.keras", "n" * 300 + ".keras"])

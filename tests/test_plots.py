@@ -1,8 +1,12 @@
+import json
 import os
+import re
 import shutil
+import subprocess
 import unicodedata
 from xml.etree import ElementTree
 
+import altair as alt
 import numpy as np
 import pypdf
 import pytest
@@ -93,3 +97,177 @@ def test_a_picture_that_cannot_be_drawn_leaves_the_old_one(model, tmp_path, monk
         plots.plot_model(model, file)
     assert file.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [file]
+
+
+@pytest.fixture(scope="module")
+def recorded():
+    """The weights of the default recipe, before and after each of its epochs."""
+    recorder = keras_xor.training.Recorder()
+    keras_xor.train(keras_xor.build_model(seed=0), seed=0, callbacks=[recorder])
+    return recorder.weights
+
+
+def data(spec):
+    return spec["datasets"][spec["data"]["name"]]
+
+
+def parts(chart):
+    """The rows of the grid and those of the line."""
+    rows = data(chart.to_dict(validate=False))
+    return [row for row in rows if "line" not in row], [row for row in rows if "line" in row]
+
+
+def check_against_the_model(model, grid, line, resolution):
+    x1, x2, y = (np.array([row[name] for row in grid]) for name in ("x1", "x2", "y"))
+    np.testing.assert_allclose(y, keras_xor.predict(model, x1, x2), atol=1e-6)
+    axis = np.linspace(0, 1, resolution).round(6)
+    assert {*zip(x1, x2, strict=True)} == {(a, b) for a in axis for b in axis}
+    assert len(grid) == resolution**2
+    x1, x2 = (np.array([row[name] for row in line]) for name in ("x1", "x2"))
+    np.testing.assert_allclose(keras_xor.predict(model, x1, x2), 0.5, atol=0.02)
+
+
+@pytest.mark.parametrize("resolution", [2, 3, 50, 200])
+def test_surface_against_the_model(trained, resolution):
+    grid, line = parts(plots.surface(trained, resolution))
+    check_against_the_model(trained, grid, line if resolution > 3 else [], resolution)
+    assert {row["line"] for row in line} == {0, 1}  # Two boundaries cut off two corners.
+
+
+def test_surface_by_epoch_against_the_models(recorded):
+    grid, line = parts(plots.surface_by_epoch(recorded, resolution=30))
+    model = keras_xor.build_model()
+    assert {row["epoch"] for row in grid} == set(range(11))
+    for epoch in range(11):
+        model.set_weights([weight[epoch] for weight in recorded])
+        of_epoch = ([row for row in rows if row["epoch"] == epoch] for rows in (grid, line))
+        check_against_the_model(model, *of_epoch, resolution=30)
+
+
+def test_of_a_long_record_few_epochs_are_drawn(recorded):
+    long = [np.repeat(weight, 100, axis=0) for weight in recorded]
+    for draw, count in ((plots.surface_by_epoch, 51), (plots.surface_multiples, 8)):
+        grid, _ = parts(draw(long, resolution=2))
+        epochs = sorted({row["epoch"] for row in grid})
+        assert (len(epochs), epochs[0], epochs[-1]) == (count, 0, 1099)
+        assert max(np.diff(epochs)) - min(np.diff(epochs)) <= 1
+
+
+def test_charts_are_valid(trained, recorded):
+    history = [{"epoch": 1, "accuracy": 0.5, "loss": 0.7}]
+    for chart, kind in (
+        (plots.surface(trained, 3), alt.LayerChart),
+        (plots.surface_by_epoch(recorded, 3), alt.LayerChart),
+        (plots.surface_multiples(recorded, 3), alt.FacetChart),
+        (plots.learning_curve(history), alt.VConcatChart),
+    ):
+        assert type(chart) is kind
+        assert "vega-lite" in chart.to_dict(validate=True)["$schema"]
+
+
+def test_learning_curve_shows_its_history():
+    history = [{"epoch": n, "accuracy": 1 / n, "loss": 2 / n} for n in range(1, 61)]
+    for count, marked in ((1, True), (50, True), (60, False)):
+        spec = plots.learning_curve(history[:count]).to_dict()
+        assert data(spec) == history[:count]
+        assert [panel["encoding"]["y"]["field"] for panel in spec["vconcat"]] == [
+            "loss",
+            "accuracy",
+        ]
+        assert all(panel["mark"]["point"] is marked for panel in spec["vconcat"])
+
+
+@pytest.mark.parametrize("kind", ["surface", "multiples", "curve"])
+def test_saved_charts(trained, recorded, tmp_path, kind):
+    history = [{"epoch": n, "accuracy": 1 - 1 / n, "loss": 1 / n} for n in range(1, 10_001)]
+    chart, words, rows = {
+        "surface": (plots.surface(trained, 20), ["x1", "x2", "probability", "0.9697"], 400),
+        "multiples": (plots.surface_multiples(recorded, 9), ["epoch", "0", "10", "0.9697"], 648),
+        "curve": (plots.learning_curve(history), ["epoch", "loss", "accuracy", "10,000"], 10_000),
+    }[kind]
+    for suffix in ("png", "svg", "html", "json"):
+        plots.save(chart, tmp_path / "new" / f"a.{suffix}")
+    file = tmp_path / "new" / "a"
+
+    picture = pixels(file.with_suffix(".png"))
+    assert min(picture.shape[:2]) > 600
+    assert 0.01 < np.mean(np.ptp(picture.astype(int), axis=2) > 50) < 0.9  # Its colours.
+
+    texts = ElementTree.parse(file.with_suffix(".svg")).getroot().itertext()
+    assert set(words) <= {text.strip() for text in texts}
+
+    spec = json.loads(file.with_suffix(".json").read_text())
+    assert len([row for row in data(spec) if "line" not in row]) == rows
+
+    page = file.with_suffix(".html").read_text()
+    assert chart.to_dict()["title"]["text"] in page
+    assert not re.search(r"<script[^>]+src=", page)
+
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or "chromium"
+
+MOVE_THE_SLIDER = """
+<script>
+const pause = milliseconds => new Promise(resolve => setTimeout(resolve, milliseconds));
+function vividPixels() {
+  const canvas = document.querySelector("canvas");
+  const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+  let count = 0;
+  for (let i = 0; i < data.length; i += 4) count += Math.abs(data[i] - data[i + 2]) > 100;
+  return count;
+}
+window.addEventListener("load", async () => {
+  while (!document.querySelector("input[type=range]")) await pause(50);
+  await pause(500);
+  const slider = document.querySelector("input[type=range]");
+  const seen = [[slider.min, slider.max, slider.step]];
+  for (const epoch of [slider.max, slider.min, 5, slider.max]) {
+    slider.value = epoch;
+    slider.dispatchEvent(new Event("input"));
+    await pause(500);
+    seen.push(vividPixels());
+  }
+  document.title = JSON.stringify(seen);
+});
+</script>
+"""
+
+
+def test_the_page_works_offline(recorded, tmp_path):
+    if not (shutil.which(CHROMIUM) or os.environ.get("CI")):
+        pytest.skip("there is no Chromium on this machine: install it to test the page too")
+    file = tmp_path / "a.html"
+    plots.save(plots.surface_by_epoch(recorded), file)
+    file.write_text(file.read_text() + MOVE_THE_SLIDER)
+    page = subprocess.run(
+        [
+            *(CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run"),
+            *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+            *("--disable-quic", "--host-resolver-rules=MAP * ~NOTFOUND"),
+            *(f"--user-data-dir={tmp_path}", "--virtual-time-budget=20000", "--dump-dom"),
+            file.as_uri(),
+        ],
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    slider, last, first, middle, last_again = json.loads(re.search("<title>(.+)</title>", page)[1])
+    assert slider == ["0", "10", "1"]
+    assert last == last_again
+    assert 0 < first < middle < last  # At first only the legend is vivid.
+    assert last - first > 40_000
+
+
+def test_charts_refuse_bad_arguments(trained, recorded, tmp_path):
+    for resolution in (0, 1, 201, 10_000_000, 2.5, "x"):
+        for draw, subject in (
+            (plots.surface, trained),
+            (plots.surface_by_epoch, recorded),
+            (plots.surface_multiples, recorded),
+        ):
+            with pytest.raises(keras_xor.KerasXorError, match="resolution must be"):
+                draw(subject, resolution)
+    chart = plots.learning_curve([{"epoch": 1, "accuracy": 0.5, "loss": 0.7}])
+    for name in ("a.pdf", "a", "a.PNG"):
+        with pytest.raises(keras_xor.KerasXorError, match="to_file must end in"):
+            plots.save(chart, tmp_path / name)

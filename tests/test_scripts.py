@@ -13,7 +13,10 @@ import keras_xor
 from keras_xor import recipe
 from keras_xor.command_line import prediction_table, table
 
-SCRIPTS = ["train.py", "predict.py", "plot_model.py", "benchmark.py"]
+SCRIPTS = [
+    *("train.py", "predict.py", "plot_model.py", "plot_surface.py", "plot_history.py"),
+    "benchmark.py",
+]
 
 
 def process(name, *arguments, cwd, **environment):
@@ -152,6 +155,25 @@ def test_plot_a_saved_model(script, trained_file, tmp_path, suffix):
     assert {"png": b"PNG", "svg": b"<svg", "pdf": b"%PDF"}[suffix] in file.read_bytes()
 
 
+@pytest.mark.parametrize("suffix", ["png", "svg", "html", "json"])
+def test_record_and_plot(script, tmp_path, suffix):
+    arguments = ("--epochs", 2, "--steps-per-epoch", 9, "--model", "a.keras", "--record")
+    status, output, errors = script("train.py", *arguments)
+    assert (status, errors) == (0, "")
+    assert output.endswith("model:   a.keras\nhistory: a.csv\nrecord:  a.npz\n")
+    for arguments in (
+        ("plot_surface.py", "--model", "a.keras", "--resolution", 5),
+        ("plot_surface.py", "--record", "a.npz", "--resolution", 5),
+        ("plot_history.py", "--history", "a.csv"),
+    ):
+        file = tmp_path / f"new/{arguments[1]}.{suffix}"
+        assert script(*arguments, "--to-file", file) == (0, f"picture: {file}\n", "")
+        kind = {"png": b"\x89PNG", "svg": b"<svg", "html": b"<!DOCTYPE html>", "json": b"{"}[suffix]
+        assert file.read_bytes().startswith(kind)
+        if suffix == "html":
+            assert (b"datum.frame" in file.read_bytes()) is ("--record" in arguments)
+
+
 def test_table():
     assert table(("", "a", "b"), ("x", "1.5", "-1e+300"), ("long", "22", "inf")) == (
         "         a         b\nx      1.5   -1e+300\nlong    22       inf"
@@ -252,6 +274,14 @@ def test_help_is_light(light_process, name):
         ("plot_model.py --dpi 0", "--dpi"),
         ("plot_model.py --dpi high", "--dpi"),
         ("plot_model.py --model a.zip", "--model"),
+        ("plot_surface.py --to-file a.pdf", "--to-file: it must end in .png or .svg or .html"),
+        ("plot_surface.py --resolution 0", "--resolution: it must be a whole number from 2 to"),
+        ("plot_surface.py --resolution 1", "--resolution"),
+        ("plot_surface.py --resolution 10000000", "--resolution"),
+        ("plot_surface.py --record a.csv", "--record: it must end in .npz"),
+        ("plot_surface.py --record a.npz --model a.keras", "not allowed with"),
+        ("plot_history.py --to-file a", "--to-file"),
+        ("plot_history.py --history a.txt", "--history: it must end in .csv"),
         ("benchmark.py --repeats 5", "--repeats"),
     ],
 )
@@ -270,7 +300,7 @@ def test_another_backend(light_process, name, backend):
     assert f"KERAS_BACKEND is {backend!r}" in one_line(errors)
 
 
-@pytest.mark.parametrize("name", ["predict.py", "plot_model.py"])
+@pytest.mark.parametrize("name", ["predict.py", "plot_model.py", "plot_surface.py"])
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [
@@ -313,6 +343,23 @@ def test_train_sees_an_unwritable_target_first(script, monkeypatch, tmp_path, mo
     assert (status, output) == (1, "")
     assert "name a file" in one_line(errors)
     assert [file.name for file in tmp_path.iterdir()] == [taken.strip("/")]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        ("plot_surface.py --record a.npz", "no record at a.npz: run python scripts/train.py"),
+        ("plot_history.py --history a.csv", "no history at a.csv: run python scripts/train.py"),
+        ("plot_surface.py --record foreign.npz", "foreign.npz is not a record of training"),
+        ("plot_history.py --history foreign.csv", "foreign.csv is not a history of training"),
+    ],
+)
+def test_nothing_to_plot(script, tmp_path, arguments, complaint):
+    for name in ("foreign.npz", "foreign.csv"):
+        (tmp_path / name).write_text("a,b\n1,2\n")
+    status, output, errors = script(*arguments.split())
+    assert (status, output) == (1, "")
+    assert complaint in one_line(errors)
 
 
 def test_plot_model_to_a_folder(script, tmp_path):

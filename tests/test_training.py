@@ -123,6 +123,17 @@ def test_callbacks_may_stop_the_training():
     assert keras_xor.train(keras_xor.build_model(), 5, 3, callbacks=[Stop()]).epoch == [0]
 
 
+def test_recorder():
+    model, recorder = keras_xor.build_model(), training.Recorder()
+    before = model.get_weights()
+    keras_xor.train(model, epochs=3, steps_per_epoch=5, callbacks=[recorder])
+    for weight, start, end in zip(recorder.weights, before, model.get_weights(), strict=True):
+        assert weight.shape == (4, *start.shape)
+        np.testing.assert_array_equal(weight[0], start)
+        np.testing.assert_array_equal(weight[-1], end)
+    assert not np.array_equal(recorder.weights[0][1], recorder.weights[0][2])
+
+
 def test_fit_is_plain_again_afterwards():
     model = keras_xor.build_model()
     model.compile("sgd", "mse", steps_per_execution=3)
