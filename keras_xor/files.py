@@ -147,7 +147,7 @@ def load_record(path):
     """
     path = checks.record_file(path, "path")
     units = recipe.HIDDEN_UNITS
-    with _opening(path, "record") as file:
+    with _opening(path, "record", made_by="train.py --record") as file:
         try:
             archive = np.load(file, allow_pickle=False)
             weights = [archive[name] for name in archive.files]
@@ -162,12 +162,12 @@ def load_record(path):
 
 
 @contextlib.contextmanager
-def _opening(path, what):
+def _opening(path, what, made_by="train.py"):
     try:
         with path.open("rb") as file:
             yield file
     except FileNotFoundError:
-        raise KerasXorError(f"no {what} at {path}: run python scripts/train.py first") from None
+        raise KerasXorError(f"no {what} at {path}: run python scripts/{made_by} first") from None
     except OSError as error:
         raise KerasXorError(f"cannot read {path} ({error.strerror}): {_ADVICE}") from error
 

@@ -47,7 +47,9 @@ def arguments():
         help="where to write the model; default: %(default)s",
     )
     parser.add_argument(
-        "--record", action="store_true", help="write the weights after every epoch, for a surface"
+        "--record",
+        action="store_true",
+        help="also write the weights after every epoch, for plot_surface.py",
     )
     parser.add_argument("--show-batch", action="store_true", help="print the first batch")
     parser.add_argument("--quiet", action="store_true", help="print nothing but errors")
