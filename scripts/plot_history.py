@@ -2,24 +2,24 @@
 
 import keras_xor
 from keras_xor import checks, recipe
-from keras_xor.command_line import Parser, option, run
+from keras_xor.command_line import Parser, run
 
 
 def arguments():
     parser = Parser(description=__doc__)
-    parser.add_argument(
+    parser.add_checked(
         "--history",
-        type=option(checks.history_file),
-        default=recipe.HISTORY_FILE,
-        metavar="FILE",
-        help="a history that train.py wrote; default: %(default)s",
+        checks.history_file,
+        recipe.HISTORY_FILE,
+        "a history that train.py wrote",
+        "FILE",
     )
-    parser.add_argument(
+    parser.add_checked(
         "--to-file",
-        type=option(checks.chart_file),
-        default=recipe.HISTORY_PICTURE,
-        metavar="FILE",
-        help="the chart, .png, .svg, .html or .json; default: %(default)s",
+        checks.chart_file,
+        recipe.HISTORY_PICTURE,
+        "the chart, .png, .svg, .html or .json",
+        "FILE",
     )
     return parser.parse_args()
 

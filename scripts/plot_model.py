@@ -2,36 +2,28 @@
 
 import keras_xor
 from keras_xor import checks, recipe
-from keras_xor.command_line import Parser, option, run
+from keras_xor.command_line import Parser, run
 
 
 def arguments():
     parser = Parser(description=__doc__)
-    parser.add_argument(
+    parser.add_checked(
         "--to-file",
-        type=option(checks.model_picture),
-        default=recipe.MODEL_PICTURE,
-        metavar="FILE",
-        help="the picture, .png, .svg or .pdf; default: %(default)s",
+        checks.model_picture,
+        recipe.MODEL_PICTURE,
+        "the picture, .png, .svg or .pdf",
+        "FILE",
     )
-    parser.add_argument(
+    parser.add_checked(
         "--model",
-        type=option(checks.model_file),
-        metavar="FILE",
+        checks.model_file,
         help="a model that train.py wrote; default: a fresh one",
+        metavar="FILE",
     )
-    parser.add_argument(
-        "--rankdir",
-        type=option(checks.rankdir),
-        default="TB",
-        help="direction of the graph: TB, LR, BT or RL; default: %(default)s",
+    parser.add_checked(
+        "--rankdir", checks.rankdir, "TB", "direction of the graph: TB, LR, BT or RL", "DIRECTION"
     )
-    parser.add_argument(
-        "--dpi",
-        type=option(checks.dpi),
-        default=200,
-        help="dots per inch of a .png; default: %(default)s",
-    )
+    parser.add_checked("--dpi", checks.dpi, 200, "dots per inch of a .png")
     return parser.parse_args()
 
 

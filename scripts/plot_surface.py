@@ -22,19 +22,14 @@ def arguments():
         help="a record that train.py --record wrote: .html and .json get a slider over its "
         "epochs, .png and .svg up to eight of them",
     )
-    parser.add_argument(
+    parser.add_checked(
         "--to-file",
-        type=option(checks.chart_file),
-        default=recipe.SURFACE_PICTURE,
-        metavar="FILE",
-        help="the chart, .png, .svg, .html or .json; default: %(default)s",
+        checks.chart_file,
+        recipe.SURFACE_PICTURE,
+        "the chart, .png, .svg, .html or .json",
+        "FILE",
     )
-    parser.add_argument(
-        "--resolution",
-        type=option(checks.resolution),
-        default=recipe.RESOLUTION,
-        help="points on each axis; default: %(default)s",
-    )
+    parser.add_checked("--resolution", checks.resolution, recipe.RESOLUTION, "points on each axis")
     return parser.parse_args()
 
 

@@ -19,12 +19,8 @@ def arguments():
             help="as many numbers as the other input has",
         )
     parser.add_argument("--json", action="store_true", help="print a JSON array")
-    parser.add_argument(
-        "--model",
-        type=option(checks.model_file),
-        default=recipe.MODEL_FILE,
-        metavar="FILE",
-        help="a model that train.py wrote; default: %(default)s",
+    parser.add_checked(
+        "--model", checks.model_file, recipe.MODEL_FILE, "a model that train.py wrote", "FILE"
     )
     args = parser.parse_args()
     if len(args.x1) != len(args.x2):

@@ -4,47 +4,21 @@ import sys
 
 import keras_xor
 from keras_xor import checks, recipe
-from keras_xor.command_line import Parser, option, prediction_table, run
+from keras_xor.command_line import Parser, prediction_table, run
 
 
 def arguments():
     parser = Parser(description=__doc__)
-    parser.add_argument(
-        "--epochs",
-        type=option(checks.whole_number),
-        default=recipe.EPOCHS,
-        help="default: %(default)s",
-    )
-    parser.add_argument(
-        "--steps-per-epoch",
-        type=option(checks.whole_number),
-        default=recipe.STEPS_PER_EPOCH,
-        help="batches in an epoch; default: %(default)s",
-    )
-    parser.add_argument(
-        "--batch-size",
-        type=option(checks.batch_size),
-        default=recipe.BATCH_SIZE,
-        help="examples in a batch; default: %(default)s",
-    )
-    parser.add_argument(
-        "--learning-rate",
-        type=option(checks.learning_rate),
-        default=recipe.LEARNING_RATE,
-        help="of SGD; default: %(default)s",
-    )
-    parser.add_argument(
-        "--seed",
-        type=option(checks.seed),
-        default=recipe.SEED,
-        help="of the initial weights and the batches; default: %(default)s",
-    )
-    parser.add_argument(
-        "--model",
-        type=option(checks.model_file),
-        default=recipe.MODEL_FILE,
-        metavar="FILE",
-        help="where to write the model; default: %(default)s",
+    for name, check, default, help in (
+        ("--epochs", checks.whole_number, recipe.EPOCHS, "rounds of training"),
+        ("--steps-per-epoch", checks.whole_number, recipe.STEPS_PER_EPOCH, "batches in an epoch"),
+        ("--batch-size", checks.batch_size, recipe.BATCH_SIZE, "examples in a batch"),
+        ("--learning-rate", checks.learning_rate, recipe.LEARNING_RATE, "of SGD"),
+        ("--seed", checks.seed, recipe.SEED, "of the initial weights and the batches"),
+    ):
+        parser.add_checked(name, check, default, help)
+    parser.add_checked(
+        "--model", checks.model_file, recipe.MODEL_FILE, "where to write the model", "FILE"
     )
     parser.add_argument(
         "--record",
