@@ -45,7 +45,7 @@ def option(check):
 
     def convert(text):
         try:
-            return check(text.strip())
+            return check(text.strip() if _is_number(text) else text)
         except KerasXorError as error:
             raise argparse.ArgumentTypeError(error) from None
 
