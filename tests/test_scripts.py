@@ -146,7 +146,6 @@ def test_predict_says_when_it_extrapolates(script, trained_file, x1):
     assert [row["x1"] for row in json.loads(output)] == [float(x1), 0]
 
 
-@pytest.mark.usefixtures("script")
 @pytest.mark.parametrize("suffix", ["png", "svg", "pdf"])
 def test_plot_a_saved_model(script, trained_file, tmp_path, suffix):
     file = tmp_path / f"new/a.{suffix}"
