@@ -151,12 +151,16 @@ def load_record(path):
         try:
             archive = np.load(file, allow_pickle=False)
             weights = [archive[name] for name in archive.files]
-            shapes = [weight.shape[1:] for weight in weights]
-            sound = all(np.isfinite(weight).all() and len(weight) for weight in weights)
-            sound &= len({len(weight) for weight in weights}) == 1
+            states = len(weights[0])
+            shapes = [(states, 2, units), (states, units), (states, units, 1), (states, 1)]
+            sound = (
+                states > 0
+                and [weight.shape for weight in weights] == shapes
+                and all(np.isfinite(weight).all() for weight in weights)
+            )
         except Exception:  # A stranger's file may fail anywhere in NumPy.
-            sound, shapes = False, []
-    if not sound or shapes != [(2, units), (units,), (units, 1), (1,)]:
+            sound = False
+    if not sound:
         raise KerasXorError(f"{path} is not a record of training: name a file of train.py --record")
     return weights
 
