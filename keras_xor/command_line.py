@@ -15,12 +15,6 @@ from keras_xor.quiet import silent_stderr
 class Parser(argparse.ArgumentParser):
     """An `ArgumentParser` that takes -1e3 and -inf for numbers and errs in one line."""
 
-    def add_checked(self, name, check, default=None, help="", metavar="N"):
-        """Add an option that takes one value, which a check of `keras_xor.checks` reads."""
-        if default is not None:
-            help += "; default: %(default)s"
-        self.add_argument(name, type=option(check), default=default, help=help, metavar=metavar)
-
     def parse_args(self, args=None, namespace=None):
         args = sys.argv[1:] if args is None else args
         # A leading space keeps argparse from reading a negative number as an option.
@@ -40,7 +34,14 @@ def _is_number(text):
     return True
 
 
-def option(check):
+def add_checked(parser, name, check, default=None, help="", metavar="N"):
+    """Add to a parser or group an option of one value, read by a check of `keras_xor.checks`."""
+    if default is not None:
+        help += "; default: %(default)s"
+    parser.add_argument(name, type=checked(check), default=default, help=help, metavar=metavar)
+
+
+def checked(check):
     """A check of `keras_xor.checks` as an argparse `type`."""
 
     def convert(text):

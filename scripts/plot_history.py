@@ -2,19 +2,21 @@
 
 import keras_xor
 from keras_xor import checks, recipe
-from keras_xor.command_line import Parser, run
+from keras_xor.command_line import Parser, add_checked, run
 
 
 def arguments():
     parser = Parser(description=__doc__)
-    parser.add_checked(
+    add_checked(
+        parser,
         "--history",
         checks.history_file,
         recipe.HISTORY_FILE,
         "a history that train.py wrote",
         "FILE",
     )
-    parser.add_checked(
+    add_checked(
+        parser,
         "--to-file",
         checks.chart_file,
         recipe.HISTORY_PICTURE,

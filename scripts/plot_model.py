@@ -2,28 +2,35 @@
 
 import keras_xor
 from keras_xor import checks, recipe
-from keras_xor.command_line import Parser, run
+from keras_xor.command_line import Parser, add_checked, run
 
 
 def arguments():
     parser = Parser(description=__doc__)
-    parser.add_checked(
+    add_checked(
+        parser,
         "--to-file",
         checks.model_picture,
         recipe.MODEL_PICTURE,
         "the picture, .png, .svg or .pdf",
         "FILE",
     )
-    parser.add_checked(
+    add_checked(
+        parser,
         "--model",
         checks.model_file,
         help="a model that train.py wrote; default: a fresh one",
         metavar="FILE",
     )
-    parser.add_checked(
-        "--rankdir", checks.rankdir, "TB", "direction of the graph: TB, LR, BT or RL", "DIRECTION"
+    add_checked(
+        parser,
+        "--rankdir",
+        checks.rankdir,
+        "TB",
+        "direction of the graph: TB, LR, BT or RL",
+        "DIRECTION",
     )
-    parser.add_checked("--dpi", checks.dpi, 200, "dots per inch of a .png")
+    add_checked(parser, "--dpi", checks.dpi, 200, "dots per inch of a .png")
     return parser.parse_args()
 
 

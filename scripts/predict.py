@@ -4,7 +4,7 @@ import json
 
 import keras_xor
 from keras_xor import checks, recipe
-from keras_xor.command_line import Parser, option, prediction_table, run, say
+from keras_xor.command_line import Parser, add_checked, checked, prediction_table, run, say
 
 
 def arguments():
@@ -12,15 +12,20 @@ def arguments():
     for name in ("--x1", "--x2"):
         parser.add_argument(
             name,
-            type=option(checks.finite_number),
+            type=checked(checks.finite_number),
             nargs="+",
             default=[],
             metavar="NUMBER",
             help="as many numbers as the other input has",
         )
     parser.add_argument("--json", action="store_true", help="print a JSON array")
-    parser.add_checked(
-        "--model", checks.model_file, recipe.MODEL_FILE, "a model that train.py wrote", "FILE"
+    add_checked(
+        parser,
+        "--model",
+        checks.model_file,
+        recipe.MODEL_FILE,
+        "a model that train.py wrote",
+        "FILE",
     )
     args = parser.parse_args()
     if len(args.x1) != len(args.x2):

@@ -4,7 +4,7 @@ import sys
 
 import keras_xor
 from keras_xor import checks, recipe
-from keras_xor.command_line import Parser, prediction_table, run
+from keras_xor.command_line import Parser, add_checked, prediction_table, run
 
 
 def arguments():
@@ -16,9 +16,9 @@ def arguments():
         ("--learning-rate", checks.learning_rate, recipe.LEARNING_RATE, "of SGD"),
         ("--seed", checks.seed, recipe.SEED, "of the initial weights and the batches"),
     ):
-        parser.add_checked(name, check, default, help)
-    parser.add_checked(
-        "--model", checks.model_file, recipe.MODEL_FILE, "where to write the model", "FILE"
+        add_checked(parser, name, check, default, help)
+    add_checked(
+        parser, "--model", checks.model_file, recipe.MODEL_FILE, "where to write the model", "FILE"
     )
     parser.add_argument(
         "--record",
