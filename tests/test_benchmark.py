@@ -3,7 +3,7 @@ import pytest
 
 import keras_xor
 from keras_xor import benchmark, rivals
-from keras_xor.data import random_examples, stacked_xor_batches
+from keras_xor.data import stacked_xor_batches
 
 
 @pytest.mark.parametrize("rival", [lambda: rivals.numpy_epoch, rivals.jax_epoch])
@@ -67,10 +67,3 @@ def test_machine():
         facts
     )
     assert all(facts.values())
-
-
-def test_random_examples_keep_their_stream():
-    rng, again = np.random.default_rng(0), np.random.default_rng(0)
-    _, together = random_examples(rng, (10, 7, 1))
-    apart = [random_examples(again, (7, 1))[1] for _ in range(10)]
-    np.testing.assert_array_equal(together, apart)

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import keras_xor
-from keras_xor.data import stacked_xor_batches
+from keras_xor.data import random_examples, stacked_xor_batches
 
 seeds = st.integers(0, 2**70)
 sizes = st.integers(1, 70)
@@ -46,6 +46,13 @@ def test_stacking_leaves_the_stream_as_it_is(
         np.testing.assert_array_equal(x["x1"], stacked_x["x1"])
         np.testing.assert_array_equal(x["x2"], stacked_x["x2"])
         np.testing.assert_array_equal(y, stacked_y)
+
+
+def test_random_examples_keep_their_stream():
+    rng, again = np.random.default_rng(0), np.random.default_rng(0)
+    _, together = random_examples(rng, (10, 7, 1))
+    apart = [random_examples(again, (7, 1))[1] for _ in range(10)]
+    np.testing.assert_array_equal(together, apart)
 
 
 def test_an_epoch_has_exactly_its_steps():

@@ -349,7 +349,7 @@ def test_train_sees_an_unwritable_target_first(script, monkeypatch, tmp_path, mo
     [
         (
             "plot_surface.py --record a.npz",
-            "no record at a.npz: run python scripts/train.py --rec",
+            "no record at a.npz: run python scripts/train.py --record first",
         ),
         ("plot_history.py --history a.csv", "no history at a.csv: run python scripts/train.py"),
         ("plot_surface.py --record foreign.npz", "foreign.npz is not a record of training"),
