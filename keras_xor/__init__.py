@@ -16,7 +16,10 @@ _HOMES = {
     "train": "training",
     "xor_batches": "data",
 }
-_MODULES = {"benchmark", "data", "files", "model", "plots", "prediction", "training"}
+_MODULES = {
+    *("benchmark", "data", "files", "model"),
+    *("plots", "prediction", "training", "writing"),
+}
 
 __all__ = ["KerasXorError", *_HOMES]
 

@@ -1,17 +1,16 @@
-"""The trained model and its history on disk: written whole or not at all, read with suspicion."""
+"""The trained model, its history and its record on disk, read with suspicion."""
 
 import contextlib
 import csv
 import io
-import tempfile
 import zipfile
-from pathlib import Path
 
 import keras
 import numpy as np
 
 from keras_xor import checks, recipe
 from keras_xor.checks import KerasXorError
+from keras_xor.writing import replacing, replacing_all
 
 _ADVICE = "name a file that train.py wrote"
 
@@ -28,7 +27,50 @@ def save_model(model, path):
         KerasXorError: `path` does not end in .keras or cannot be written.
     """
     with replacing(checks.model_file(path, "path")) as new:
-        model.save(new)
+        _write_model(model, new)
+
+
+def save_run(outputs, model, history, weights=None):
+    """Write all that a run gave: every file, or none.
+
+    Args:
+        outputs: A dict of paths, of the "model", the "history" and, if there are
+            `weights`, the "record".
+        model: As for `save_model`.
+        history: The `keras.callbacks.History` that `train` returned, written as CSV: one
+            row an epoch, counted from 1.
+        weights: `Recorder.weights`, written as a NumPy archive. Defaults to `None`.
+
+    Raises:
+        KerasXorError: a file cannot be written.
+    """
+    with replacing_all(outputs.values()) as files:
+        new = dict(zip(outputs, files, strict=True))
+        _write_model(model, new["model"])
+        _write_history(history, new["history"])
+        if weights:
+            write_arrays(new["record"], {str(n): weight for n, weight in enumerate(weights)})
+
+
+def _write_model(model, file):
+    model.save(file)
+
+
+def _write_history(history, file):
+    names = sorted(history.history)
+    rows = zip(*(history.history[name] for name in names), strict=True)
+    with file.open("w", newline="") as lines:
+        writer = csv.writer(lines)
+        writer.writerow(["epoch", *names])
+        writer.writerows([epoch, *row] for epoch, row in enumerate(rows, start=1))
+
+
+def write_arrays(file, arrays):
+    """Write a dict of arrays as a NumPy archive to `file`, a `Path`."""
+    # On a full disk, `np.savez` to a file leaves an archive that complains once more.
+    content = io.BytesIO()
+    np.savez(content, **arrays)
+    file.write_bytes(content.getvalue())
 
 
 def load_model(path):
@@ -69,26 +111,8 @@ def _signature(model):
     )
 
 
-def save_history(history, path):
-    """Write what `train` returned as CSV: one row an epoch, counted from 1.
-
-    Args:
-        history: The `keras.callbacks.History`.
-        path: Name of the file, treated as by `save_model`.
-
-    Raises:
-        KerasXorError: `path` cannot be written.
-    """
-    names = sorted(history.history)
-    rows = zip(*(history.history[name] for name in names), strict=True)
-    with replacing(path) as new, new.open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["epoch", *names])
-        writer.writerows([epoch, *row] for epoch, row in enumerate(rows, start=1))
-
-
 def load_history(path):
-    """Read what `save_history` wrote.
+    """Read the history that `save_run` wrote.
 
     Args:
         path: Name of the file, ending in .csv.
@@ -119,22 +143,8 @@ def load_history(path):
     return history
 
 
-def save_record(weights, path):
-    """Write `Recorder.weights` as a NumPy archive.
-
-    Args:
-        weights: The list of arrays.
-        path: Name of the file, ending in .npz, treated as by `save_model`.
-
-    Raises:
-        KerasXorError: `path` does not end in .npz or cannot be written.
-    """
-    with replacing(checks.record_file(path, "path")) as new:
-        np.savez(new, *weights)
-
-
 def load_record(path):
-    """Read what `save_record` wrote.
+    """Read the record that `save_run` wrote.
 
     Args:
         path: Name of the file, ending in .npz.
@@ -174,37 +184,3 @@ def _opening(path, what, made_by="train.py"):
         raise KerasXorError(f"no {what} at {path}: run python scripts/{made_by} first") from None
     except OSError as error:
         raise KerasXorError(f"cannot read {path} ({error.strerror}): {_ADVICE}") from error
-
-
-def check_writable(path):
-    """Raise `KerasXorError` now if `path` could not be written later; make its folder."""
-    path = Path(path)
-    with _reporting(path):
-        if path.is_dir():
-            raise KerasXorError(f"{path} is a folder: name a file")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=path.parent).close()
-
-
-@contextlib.contextmanager
-def replacing(path):
-    """Give a `Path` to write to, which takes the place of `path` if the block succeeds."""
-    check_writable(path)
-    path = Path(path)
-    with (
-        _reporting(path),
-        tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder,
-    ):
-        new = Path(folder, path.name)
-        yield new
-        new.replace(path)
-
-
-@contextlib.contextmanager
-def _reporting(path):
-    try:
-        yield
-    except OSError as error:
-        raise KerasXorError(
-            f"cannot write {path} ({error.strerror or error}): name a file that can be written"
-        ) from error

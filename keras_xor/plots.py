@@ -11,10 +11,10 @@ import pygraphviz
 import vl_convert
 
 from keras_xor import checks, recipe
-from keras_xor.files import replacing
 from keras_xor.model import build_model
 from keras_xor.prediction import predict
 from keras_xor.quiet import silent_stderr
+from keras_xor.writing import replacing
 
 
 def plot_model(model, to_file="model.png", rankdir="TB", dpi=200):

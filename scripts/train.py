@@ -31,12 +31,11 @@ def arguments():
 
 
 def main(args):
-    files = keras_xor.files
     outputs = {"model": args.model, "history": args.model.with_suffix(".csv")}
     if args.record:
         outputs["record"] = args.model.with_suffix(".npz")
     for file in outputs.values():
-        files.check_writable(file)
+        keras_xor.writing.check_writable(file)
 
     model = keras_xor.build_model(args.learning_rate, args.seed)
     recorder = keras_xor.training.Recorder()
@@ -51,10 +50,8 @@ def main(args):
         callbacks=[recorder] if args.record else None,
         verbose=0 if args.quiet else 1 if sys.stdout.isatty() else 2,
     )
-    files.save_model(model, outputs["model"])
-    files.save_history(history, outputs["history"])
-    if args.record:
-        files.save_record(recorder.weights, outputs["record"])
+    weights = recorder.weights if args.record else None
+    keras_xor.files.save_run(outputs, model, history, weights)
     if not args.quiet:
         conclude(model, outputs)
 
