@@ -3,12 +3,13 @@
 import contextlib
 import csv
 import io
-import zipfile
+import warnings
 
 import keras
 import numpy as np
 
 from keras_xor import checks, recipe
+from keras_xor.archives import check_archive
 from keras_xor.checks import KerasXorError
 from keras_xor.writing import replacing, replacing_all
 
@@ -24,7 +25,8 @@ def save_model(model, path):
             already there is replaced once the new one is complete.
 
     Raises:
-        KerasXorError: `path` does not end in .keras or cannot be written.
+        KerasXorError: `path` does not end in .keras or cannot be written, or a weight
+            is not finite.
     """
     with replacing(checks.model_file(path, "path")) as new:
         _write_model(model, new)
@@ -42,7 +44,7 @@ def save_run(outputs, model, history, weights=None):
         weights: `Recorder.weights`, written as a NumPy archive. Defaults to `None`.
 
     Raises:
-        KerasXorError: a file cannot be written.
+        KerasXorError: a file cannot be written, or a weight of `model` is not finite.
     """
     with replacing_all(outputs.values()) as files:
         new = dict(zip(outputs, files, strict=True))
@@ -53,6 +55,10 @@ def save_run(outputs, model, history, weights=None):
 
 
 def _write_model(model, file):
+    if not _finite(model.get_weights()):
+        raise KerasXorError(
+            "training diverged, for not all weights are finite: lower the learning rate"
+        )
     model.save(file)
 
 
@@ -76,39 +82,57 @@ def write_arrays(file, arrays):
 def load_model(path):
     """Read a model that `save_model` wrote, compiled.
 
+    The file may be a stranger's: it is looked at first, then loaded with `safe_mode=True`
+    and without custom objects.
+
     Args:
         path: Name of the file, ending in .keras.
 
     Returns:
         A `keras.Model` from `{"x1": x1, "x2": x2}` to a probability, as `build_model`.
+        It may have other layers of the kinds that `build_model` uses.
 
     Raises:
-        KerasXorError: there is no such file, it is not a Keras model, or the model's
-            inputs and output are not those of `build_model`.
+        KerasXorError: there is no such file, it is not a Keras model as small and as
+            plain as this package's, its inputs and output are not those of
+            `build_model`, or a weight is not finite.
     """
     path = checks.model_file(path, "path")
     with _opening(path, "model") as file:
-        is_archive = zipfile.is_zipfile(file)
-    if not is_archive:
-        raise KerasXorError(f"{path} is not a Keras model: {_ADVICE}")
-    try:
-        model = keras.saving.load_model(path, safe_mode=True)
-        signature = _signature(model)
-    except Exception as error:  # A stranger's file may fail anywhere in Keras.
-        raise KerasXorError(f"{path} is not a Keras model, or damaged: {_ADVICE}") from error
-    if signature != ({"x1": (None, 1), "x2": (None, 1)}, (None, 1)):
-        raise KerasXorError(
-            f"{path} holds another network: it must map inputs x1 and x2 of shape (None, 1) "
-            "to one output of shape (None, 1)"
-        )
+        try:
+            check_archive(file)
+            model = _load_quietly(path)
+            _check_network(model)
+        except KerasXorError as refusal:
+            raise KerasXorError(f"{path} cannot be used, since {refusal}: {_ADVICE}") from None
+        except Exception as error:  # A stranger's file may fail anywhere in Keras.
+            raise KerasXorError(f"{path} is not a Keras model, or damaged: {_ADVICE}") from error
     return model
 
 
-def _signature(model):
-    return (
-        {tensor.name: tensor.shape for tensor in model.inputs},
-        *(tensor.shape for tensor in model.outputs),
-    )
+def _load_quietly(path):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)  # Keras warns of weights it does not find.
+        return keras.saving.load_model(path, safe_mode=True)
+
+
+def _check_network(model):
+    """Raise `KerasXorError` unless `model` gives a probability for `x1` and `x2`."""
+    inputs = {tensor.name: tensor.shape for tensor in model.inputs}
+    outputs = [tensor.shape for tensor in model.outputs]
+    if (inputs, outputs) != ({"x1": (None, 1), "x2": (None, 1)}, [(None, 1)]):
+        raise KerasXorError(
+            "it does not map inputs x1 and x2 of shape (None, 1) to one output of shape (None, 1)"
+        )
+    if model.layers[-1].get_config().get("activation") != "sigmoid":
+        raise KerasXorError("its output is not that of a sigmoid")
+    x1, x2 = np.array(recipe.TRUTH_TABLE, np.float32).reshape(2, -1, 1)
+    if not _finite([*model.get_weights(), model({"x1": x1, "x2": x2})]):
+        raise KerasXorError("its weights are not finite, or too large")
+
+
+def _finite(arrays):
+    return all(np.isfinite(array).all() for array in arrays)
 
 
 def load_history(path):

@@ -21,7 +21,8 @@ def predict(model, x1, x2):
         network extrapolates.
 
     Raises:
-        KerasXorError: an input is not a finite number, or the shapes differ.
+        KerasXorError: an input is not a finite number, the shapes differ, or they are
+            too large for the weights of the model.
     """
     x1, x2 = _finite_array(x1, "x1"), _finite_array(x2, "x2")
     if x1.shape != x2.shape:
@@ -34,7 +35,10 @@ def predict(model, x1, x2):
         "x2": (x2 * shrink).astype(np.float32).reshape(-1, 1),
     }
     # A direct call: at this size `model.predict` takes far longer to compile than to run.
-    return np.asarray(model(inputs, training=False)).reshape(x1.shape)
+    probabilities = np.asarray(model(inputs, training=False)).reshape(x1.shape)
+    if not np.isfinite(probabilities).all():
+        raise KerasXorError("the model's weights are too large for these x1 and x2: train it anew")
+    return probabilities
 
 
 def _finite_array(values, name):

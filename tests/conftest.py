@@ -14,6 +14,10 @@ import keras_xor
 ROOT = Path(__file__).parents[1]
 
 
+def pytest_addoption(parser):
+    parser.addoption("--variants", type=int, default=1_000, help="of a model file")
+
+
 @pytest.fixture(scope="session")
 def trained_file(tmp_path_factory):
     """A model file of the default recipe at the default seed."""

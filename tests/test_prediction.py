@@ -1,5 +1,6 @@
 import math
 
+import keras
 import numpy as np
 import pytest
 
@@ -54,6 +55,16 @@ def test_only_finite_numbers(known, value, name):
     arguments = {"x1": 0, "x2": 0, name: value}
     with pytest.raises(keras_xor.KerasXorError, match=f"^{name} must be finite numbers"):
         keras_xor.predict(known[0], **arguments)
+
+
+def test_weights_that_are_too_large():
+    inputs = {name: keras.Input((1,), name=name) for name in ("x1", "x2")}
+    hidden = keras.layers.Dense(2, "relu")(keras.layers.Concatenate()(list(inputs.values())))
+    model = keras.Model(inputs, keras.layers.Dense(1, "sigmoid")(hidden))
+    model.set_weights([np.full((2, 2), 1e20), np.zeros(2), np.array([[1.0], [-1.0]]), np.zeros(1)])
+    assert keras_xor.predict(model, 1, 1) == 0.5
+    with pytest.raises(keras_xor.KerasXorError, match="weights are too large for these x1 and x2"):
+        keras_xor.predict(model, 1e30, 1e30)
 
 
 @pytest.mark.parametrize(("x1", "x2"), [([0], [0, 1]), (0, [0]), ([[0]], [0])])
