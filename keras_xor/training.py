@@ -7,7 +7,10 @@ import numpy as np
 import tensorflow as tf
 
 from keras_xor import checks, recipe
+from keras_xor.checks import KerasXorError
 from keras_xor.data import stacked_xor_batches
+
+_LARGEST_LOSS = 1e6  # Of logits in the millions; one that learns has a loss below 1.
 
 
 def train(
@@ -41,7 +44,8 @@ def train(
         are means over all steps of each epoch.
 
     Raises:
-        KerasXorError: a number is out of range.
+        KerasXorError: a number is out of range; or training diverged, which is a loss
+            that is not a number or above 10**6.
     """
     epochs = checks.whole_number(epochs, "epochs")
     steps_per_epoch = checks.whole_number(steps_per_epoch, "steps_per_epoch")
@@ -55,12 +59,12 @@ def train(
     model.steps_per_execution = steps_per_execution
     model.train_function = _stack_train_function(model, stacks.element_spec)
     try:
-        return model.fit(
+        history = model.fit(
             stacks.prefetch(1),
             epochs=epochs,
             steps_per_epoch=steps_per_epoch,
             shuffle=False,
-            callbacks=_ExactSteps(
+            callbacks=_Callbacks(
                 callbacks,
                 add_history=True,
                 add_progbar=verbose != 0,
@@ -73,6 +77,13 @@ def train(
     finally:
         model.steps_per_execution = plain_steps_per_execution
         model.train_function = None
+    losses = history.history.get("loss", [0.0])
+    if _diverged(losses[-1]):
+        raise KerasXorError(
+            f"training diverged, the loss of epoch {len(losses)} is {losses[-1]:.3g}: "
+            "lower the learning rate"
+        )
+    return history
 
 
 class Recorder(keras.callbacks.Callback):
@@ -126,8 +137,14 @@ def _stack_train_function(model, stack_spec):
     return lambda iterator: compiled(next(iterator))
 
 
-class _ExactSteps(keras.callbacks.CallbackList):
-    """Lets a shorter last group of steps end where the epoch does."""
+class _Callbacks(keras.callbacks.CallbackList):
+    """Lets a shorter last group of steps end where the epoch does, and divergence end it all."""
 
     def on_train_batch_end(self, batch, logs=None):
         super().on_train_batch_end(min(batch, self.params["steps"] - 1), logs)
+        if _diverged(float(logs["loss"])):
+            self.model.stop_training = True
+
+
+def _diverged(loss):
+    return not loss <= _LARGEST_LOSS  # So for nan, too.

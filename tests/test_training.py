@@ -79,6 +79,21 @@ def test_same_seed_same_weights():
     assert not np.array_equal(first, weights(6))
 
 
+@pytest.mark.parametrize(
+    ("learning_rate", "epochs", "complaint"),
+    [
+        (1e30, 1, r"the loss of epoch 1 is \S+e\+29: lower the learning rate"),
+        (1e38, 5, "the loss of epoch 1 is nan"),
+        (1e7, 5, "the loss of epoch 1 is"),
+    ],
+)
+def test_divergence(learning_rate, epochs, complaint):
+    model = keras_xor.build_model(learning_rate, seed=0)
+    with pytest.raises(keras_xor.KerasXorError, match=f"training diverged, {complaint}"):
+        keras_xor.train(model, epochs, steps_per_epoch=1_000, steps_per_execution=100, seed=0)
+    assert model.optimizer.iterations < 1_000  # It ends in the midst of the epoch.
+
+
 class Recorder(keras.callbacks.Callback):
     def __init__(self):
         super().__init__()
