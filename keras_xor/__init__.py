@@ -17,7 +17,7 @@ _HOMES = {
     "xor_batches": "data",
 }
 _MODULES = {
-    *("benchmark", "data", "files", "model"),
+    *("benchmark", "checkpoints", "data", "files", "model"),
     *("plots", "prediction", "training", "writing"),
 }
 

@@ -53,8 +53,12 @@ def checked(check):
     return convert
 
 
-def run(main, args):
-    """Call `main(args)`, with a quiet TensorFlow; on bad input end with status 1 and one line."""
+def run(main, args, when_interrupted="run it again"):
+    """Call `main(args)`, with a quiet TensorFlow.
+
+    Bad input ends it with status 1 and one line, Ctrl-C with status 130 and the advice
+    `when_interrupted`.
+    """
     try:
         checks.keras_backend()
         _import_keras()
@@ -62,6 +66,11 @@ def run(main, args):
     except KerasXorError as error:
         say(error)
         sys.exit(1)
+    except KeyboardInterrupt:
+        if sys.stdout.isatty():
+            print()  # The cursor is behind a progress bar.
+        say(f"interrupted: {when_interrupted}")
+        sys.exit(130)
 
 
 def _import_keras():

@@ -24,7 +24,9 @@ def xor_batches(batch_size=recipe.BATCH_SIZE, seed=None):
     return stacked_xor_batches(1, 1, batch_size, seed).unbatch()
 
 
-def stacked_xor_batches(steps_per_epoch, steps_per_execution, batch_size, seed=None):
+def stacked_xor_batches(
+    steps_per_epoch, steps_per_execution, batch_size, seed=None, initial_epoch=0
+):
     """The stream of `xor_batches`, with the batches of each execution stacked.
 
     Args:
@@ -32,6 +34,7 @@ def stacked_xor_batches(steps_per_epoch, steps_per_execution, batch_size, seed=N
         steps_per_execution: Batches in a stack; the last of an epoch may have fewer.
         batch_size: As for `xor_batches`.
         seed: As for `xor_batches`.
+        initial_epoch: Epochs of the stream to pass over. Defaults to 0.
 
     Returns:
         A `tf.data.Dataset` like `xor_batches`, of shapes `(steps, batch_size, 1)`.
@@ -45,6 +48,7 @@ def stacked_xor_batches(steps_per_epoch, steps_per_execution, batch_size, seed=N
 
     def stacks():
         rng = np.random.default_rng(seed)
+        pass_over(rng, initial_epoch * steps_per_epoch * batch_size)
         while True:
             for step in range(0, steps_per_epoch, steps_per_execution):
                 steps = min(steps_per_execution, steps_per_epoch - step)
@@ -60,3 +64,10 @@ def random_examples(rng, shape):
     pairs = rng.integers(4, size=shape)
     x1, x2 = (pairs >> 1).astype(np.uint8), (pairs & 1).astype(np.uint8)
     return {"x1": x1, "x2": x2}, x1 ^ x2
+
+
+def pass_over(rng, examples):
+    """Leave `rng` where it would be had `random_examples` drawn `examples` of them."""
+    # A step of the bit generator makes two draws of 32 bits, and an example takes one.
+    rng.bit_generator.advance(examples // 2)
+    random_examples(rng, examples % 2)

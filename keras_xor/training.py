@@ -22,6 +22,7 @@ def train(
     steps_per_execution=None,
     callbacks=None,
     verbose=0,
+    initial_epoch=0,
 ):
     """Fit `model` to random XOR batches, in place.
 
@@ -38,6 +39,8 @@ def train(
         callbacks: List of `keras.callbacks.Callback`, or `None`. The batch hooks are
             called once for each run of the XLA program.
         verbose: As for `keras.Model.fit`. Defaults to 0, silent.
+        initial_epoch: Epochs done already, from 0 to `epochs`: training goes on with the
+            batches after those. Defaults to 0.
 
     Returns:
         The `keras.callbacks.History`: `history["loss"]` and `history["accuracy"]`
@@ -53,8 +56,11 @@ def train(
     if steps_per_execution is None:
         steps_per_execution = _steps_per_execution(steps_per_epoch, batch_size)
     steps_per_execution = checks.whole_number(steps_per_execution, "steps_per_execution")
+    initial_epoch = checks.whole_number(initial_epoch, "initial_epoch", lowest=0, highest=epochs)
 
-    stacks = stacked_xor_batches(steps_per_epoch, steps_per_execution, batch_size, seed)
+    stacks = stacked_xor_batches(
+        steps_per_epoch, steps_per_execution, batch_size, seed, initial_epoch
+    )
     plain_steps_per_execution = model.steps_per_execution
     model.steps_per_execution = steps_per_execution
     model.train_function = _stack_train_function(model, stacks.element_spec)
@@ -62,6 +68,7 @@ def train(
         history = model.fit(
             stacks.prefetch(1),
             epochs=epochs,
+            initial_epoch=initial_epoch,
             steps_per_epoch=steps_per_epoch,
             shuffle=False,
             callbacks=_Callbacks(
@@ -91,18 +98,27 @@ class Recorder(keras.callbacks.Callback):
 
     Attributes:
         weights: List of as many arrays as the model has weights, float32, each of shape
-            `(1 + epochs, *shape)`.
+            `(1 + epochs, *shape)`. To go on with a record, set it before training.
     """
 
+    def __init__(self):
+        super().__init__()
+        self._states = []
+
     def on_train_begin(self, logs=None):
-        self._weights = [self.model.get_weights()]
+        if not self._states:
+            self._states.append(self.model.get_weights())
 
     def on_epoch_end(self, epoch, logs=None):
-        self._weights.append(self.model.get_weights())
+        self._states.append(self.model.get_weights())
 
     @property
     def weights(self):
-        return [np.stack(weight) for weight in zip(*self._weights, strict=True)]
+        return [np.stack(weight) for weight in zip(*self._states, strict=True)]
+
+    @weights.setter
+    def weights(self, weights):
+        self._states = list(zip(*weights, strict=True))
 
 
 def device():

@@ -14,6 +14,11 @@ import keras_xor
 ROOT = Path(__file__).parents[1]
 
 
+def one_line(errors):
+    assert errors.count("\n") == 1
+    return errors.rstrip("\n")
+
+
 def pytest_addoption(parser):
     parser.addoption("--variants", type=int, default=1_000, help="of a model file")
 

@@ -48,6 +48,15 @@ def test_stacking_leaves_the_stream_as_it_is(
         np.testing.assert_array_equal(y, stacked_y)
 
 
+@pytest.mark.parametrize("batch_size", [1, 2, 7])
+@pytest.mark.parametrize("initial_epoch", [1, 2, 5])
+def test_later_epochs_are_those_of_the_same_stream(batch_size, initial_epoch):
+    stacks = first(stacked_xor_batches(3, 2, batch_size, seed=0), 2 * initial_epoch + 6)
+    later = first(stacked_xor_batches(3, 2, batch_size, 0, initial_epoch), 6)
+    for (_, y), (_, later_y) in zip(stacks[2 * initial_epoch :], later, strict=True):
+        np.testing.assert_array_equal(later_y, y)
+
+
 def test_random_examples_keep_their_stream():
     rng, again = np.random.default_rng(0), np.random.default_rng(0)
     _, together = random_examples(rng, (10, 7, 1))

@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from conftest import ROOT
+from conftest import ROOT, one_line
 
 import keras_xor
 from keras_xor import recipe
@@ -41,11 +41,6 @@ def light_process(tmp_path):
         return process(name, *arguments, cwd=tmp_path, PYTHONPATH=str(tmp_path), **environment)
 
     return run
-
-
-def one_line(errors):
-    assert errors.count("\n") == 1
-    return errors.rstrip("\n")
 
 
 # What a user sees who does as the README says.

@@ -94,6 +94,14 @@ def test_divergence(learning_rate, epochs, complaint):
     assert model.optimizer.iterations < 1_000  # It ends in the midst of the epoch.
 
 
+@pytest.mark.parametrize("initial_epoch", [-1, 3, 1.0])
+def test_bad_initial_epoch(initial_epoch):
+    with pytest.raises(
+        keras_xor.KerasXorError, match="initial_epoch must be a whole number from 0"
+    ):
+        keras_xor.train(keras_xor.build_model(), epochs=2, initial_epoch=initial_epoch)
+
+
 class Recorder(keras.callbacks.Callback):
     def __init__(self):
         super().__init__()

@@ -1,0 +1,133 @@
+"""Training that survives being killed: all that it needs to go on, in one file."""
+
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from keras_xor.checks import KerasXorError
+from keras_xor.files import write_arrays
+from keras_xor.writing import replacing
+
+SECONDS = 5.0  # Between one checkpoint and the next, at least.
+SHARE = 0.04  # Of the time, at most, that checkpoints take.
+
+
+class Checkpoint(keras.callbacks.History):
+    """A `History` that is kept on disk at the ends of epochs, with the state of the model.
+
+    What `keras.callbacks.BackupAndRestore` keeps is in two files, of which a kill may leave
+    one old and one new, and lacks the history. This is one file, replaced as a whole.
+
+    Args:
+        path: Name of the file.
+        settings: What a run must have in common with the one it resumes: a dict of
+            numbers by the names that an error gives them.
+        recorder: A `keras_xor.training.Recorder` to keep as well; it comes first in the
+            list of callbacks. Defaults to `None`.
+    """
+
+    def __init__(self, path, settings, recorder=None):
+        super().__init__()
+        self._path, self._recorder = Path(path), recorder
+        self._settings = {name: str(value) for name, value in settings.items()}
+        self._due = time.monotonic() + SECONDS
+
+    def on_epoch_end(self, epoch, logs=None):
+        super().on_epoch_end(epoch, logs)
+        start = time.monotonic()
+        if start >= self._due and not self.model.stop_training:
+            _save(self._state(), self._path)
+            end = time.monotonic()
+            self._due = end + max(SECONDS, (end - start) / SHARE)
+
+    def restore(self, model, epochs):
+        """Bring `model`, the history and the recorder to where the file left them.
+
+        Args:
+            model: The `keras.Model` to train, built and compiled as the interrupted one.
+            epochs: Those to train in all, as for `train`.
+
+        Returns:
+            The number of epochs done, which is `initial_epoch` for `train`; 0 where there
+            is no file.
+
+        Raises:
+            KerasXorError: the file is not a checkpoint of such a model, or one of other
+                settings or of more than `epochs`.
+        """
+        if not self._path.exists():
+            return 0
+        try:
+            state = _load(self._path)
+            differences = [
+                f"{name} was {state['settings'][name]}, not {value}"
+                for name, value in self._settings.items()
+                if state["settings"][name] != value
+            ]
+            if not differences:
+                epochs_done = self._set_state(state, model)
+        except Exception as error:  # A file that is something else may fail anywhere.
+            raise KerasXorError(
+                f"{self._path} is not a checkpoint, or damaged: start anew without --resume"
+            ) from error
+        if differences:
+            raise KerasXorError(
+                f"cannot resume, since {', and '.join(differences)}: "
+                "give the same, or start anew without --resume"
+            )
+        if epochs_done > epochs:
+            raise KerasXorError(
+                f"cannot resume, since {epochs_done} epochs are done, more than {epochs}: "
+                "ask for as many, or start anew without --resume"
+            )
+        return epochs_done
+
+    def delete(self):
+        """Remove the file, when the run is done and its model saved."""
+        self._path.unlink(missing_ok=True)
+
+    def _state(self):
+        return {
+            "settings": self._settings,
+            "history": self.history,
+            "variables": dict(enumerate(_variables(self.model))),
+            "record": dict(enumerate(self._recorder.weights if self._recorder else [])),
+        }
+
+    def _set_state(self, state, model):
+        self.history = {name: values.tolist() for name, values in state["history"].items()}
+        for variable, value in zip(_variables(model), state["variables"].values(), strict=True):
+            variable.assign(value)
+        epochs_done = len(self.history["loss"])
+        if self._recorder:
+            record = [*state["record"].values()]
+            shapes = [(1 + epochs_done, *weight.shape) for weight in model.get_weights()]
+            if [weight.shape for weight in record] != shapes:
+                raise ValueError("not a record of this model")
+            self._recorder.weights = record
+        return epochs_done
+
+
+def _variables(model):
+    if not model.optimizer.built:
+        model.optimizer.build(model.trainable_variables)
+    return [*model.variables, *model.optimizer.variables]
+
+
+def _save(state, path):
+    arrays = {
+        f"{group}/{name}": array for group, items in state.items() for name, array in items.items()
+    }
+    with replacing(path) as new:
+        write_arrays(new, arrays)
+
+
+def _load(path):
+    state = {}
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+        for key, array in archive.items():
+            group, name = key.split("/")
+            state.setdefault(group, {})[name] = array
+    return state
