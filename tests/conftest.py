@@ -20,6 +20,7 @@ def one_line(errors):
 
 
 def pytest_addoption(parser):
+    parser.addoption("--kills", type=int, default=20, help="of training processes")
     parser.addoption("--variants", type=int, default=1_000, help="of a model file")
 
 

@@ -1,0 +1,12 @@
+"""scripts/train.py with a checkpoint at the end of every epoch, for tests that stop it."""
+
+import runpy
+from pathlib import Path
+
+from keras_xor.quiet import silent_stderr
+
+with silent_stderr():
+    from keras_xor import checkpoints
+
+checkpoints.SECONDS, checkpoints.SHARE = 0, 1
+runpy.run_path(str(Path(__file__).parents[1] / "scripts" / "train.py"), run_name="__main__")

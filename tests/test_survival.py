@@ -1,0 +1,230 @@
+"""Runs of train.py that are killed, interrupted, out of disk or not alone."""
+
+import contextlib
+import os
+import random
+import resource
+import shlex
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+from conftest import ROOT, one_line
+
+import keras_xor
+from keras_xor import checkpoints
+
+RUN = (
+    *("--epochs", "500", "--steps-per-epoch", "200", "--seed", "5"),
+    *("--record", "--model", "xor.keras"),
+)
+SHORT_RUN = ("--epochs", "3", "--steps-per-epoch", "50", "--model", "xor.keras", "--quiet")
+
+
+def start(*arguments, cwd):
+    return subprocess.Popen(
+        [sys.executable, ROOT / "tests" / "eager_train.py", *arguments],
+        cwd=cwd,
+        env=os.environ | {"PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def wait_for_training(process):
+    assert any(line.startswith("Training on") for line in process.stdout), process.stderr.read()
+
+
+def weights(model):
+    return b"".join(weight.tobytes() for weight in model.get_weights())
+
+
+def weights_in(folder):
+    return weights(keras_xor.load_model(folder / "xor.keras"))
+
+
+def results(folder):
+    """The weights, the history and the record that a run left in `folder`, and nothing else."""
+    names = ("xor.csv", "xor.keras", "xor.npz")
+    assert sorted(file.name for file in folder.iterdir()) == list(names)
+    history, _, record = ((folder / name).read_bytes() for name in names)
+    return weights_in(folder), history, record
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("uninterrupted")
+    subprocess.run(
+        [sys.executable, ROOT / "scripts" / "train.py", *RUN, "--quiet"], cwd=folder, check=True
+    )
+    return results(folder)
+
+
+def test_kills(request, tmp_path, uninterrupted):
+    rng = random.Random(0)
+    old = keras_xor.build_model(seed=1)
+    keras_xor.save_model(old, tmp_path / "xor.keras")
+    whole = {weights(old), uninterrupted[0]}
+
+    kills, resumable = 0, 0
+    while kills < request.config.getoption("kills"):
+        process = start(*RUN, "--resume", cwd=tmp_path)
+        wait_for_training(process)
+        time.sleep(rng.uniform(0, 1))
+        process.kill()
+        _, errors = process.communicate()
+        assert errors == ""
+        assert process.returncode in (0, -signal.SIGKILL)
+        kills += process.returncode == -signal.SIGKILL
+        resumable += (tmp_path / "xor.checkpoint").exists()
+        assert weights_in(tmp_path) in whole
+
+    assert resumable > kills / 2
+
+    process = start(*RUN, "--resume", cwd=tmp_path)
+    _, errors = process.communicate()
+    assert (process.returncode, errors) == (0, "")
+    assert results(tmp_path) == uninterrupted
+
+
+def test_ctrl_c(tmp_path, uninterrupted):
+    process = start(*RUN, cwd=tmp_path)
+    wait_for_training(process)
+    while not (tmp_path / "xor.checkpoint").exists():
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate()
+    assert process.returncode == 130
+    notice, command = one_line(errors).split(": go on with ")
+    assert notice == "train.py: interrupted"
+    assert [file.name for file in tmp_path.iterdir()] == ["xor.checkpoint"]
+
+    done = subprocess.run(shlex.split(command), cwd=tmp_path, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Resuming after epoch " in done.stdout
+    assert results(tmp_path) == uninterrupted
+
+
+def test_two_runs_at_once(script, tmp_path, uninterrupted):
+    other_seed = (*RUN, "--seed", "6")
+    assert script("train.py", *other_seed, "--quiet", "--model", "alone/xor.keras")[0] == 0
+    alone = results(tmp_path / "alone")
+
+    folder = tmp_path / "both"
+    folder.mkdir()
+    runs = [start(*RUN, cwd=folder), start(*other_seed, cwd=folder)]
+    while any(process.poll() is None for process in runs):
+        if (folder / "xor.keras").exists():
+            assert weights_in(folder) in (uninterrupted[0], alone[0])
+        time.sleep(0.01)
+    for process in runs:
+        assert process.communicate()[1] == ""
+        assert process.returncode == 0
+    assert results(folder) in (uninterrupted, alone)
+
+
+def test_same_seed_same_bytes(tmp_path):
+    """In two processes, at a size where XLA divides the work among threads."""
+    for name in ("one", "other"):
+        arguments = ("--epochs", "2", "--steps-per-epoch", "3", "--batch-size", "1000000")
+        (tmp_path / name).mkdir()
+        done = subprocess.run(
+            [sys.executable, ROOT / "scripts" / "train.py", *arguments, "--model", "xor.keras"],
+            cwd=tmp_path / name,
+            capture_output=True,
+        )
+        assert (done.returncode, done.stderr) == (0, b"")
+    assert weights_in(tmp_path / "one") == weights_in(tmp_path / "other")
+    histories = [(tmp_path / name / "xor.csv").read_bytes() for name in ("one", "other")]
+    assert histories[0] == histories[1]
+
+
+@pytest.fixture
+def trained_before(script, tmp_path):
+    """A folder with what an earlier run left there, and its bytes by names."""
+    assert script("train.py", *SHORT_RUN, "--record") == (0, "", "")
+    return {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+
+
+def bytes_in(folder):
+    return {file.name: file.read_bytes() for file in folder.iterdir()}
+
+
+@contextlib.contextmanager
+def largest_file(size):
+    """Have the operating system refuse to write more than `size` bytes to a file."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.parametrize(
+    ("size", "seconds", "named"),
+    [
+        (20_000, checkpoints.SECONDS, "xor.keras and xor.csv and xor.npz"),
+        (500, 0, "xor.checkpoint"),
+    ],
+)
+def test_full_disk(script, monkeypatch, tmp_path, trained_before, size, seconds, named):
+    monkeypatch.setattr(checkpoints, "SECONDS", seconds)
+    with largest_file(size):
+        status, output, errors = script("train.py", *SHORT_RUN, "--record", "--seed", "7")
+    assert (status, output) == (1, "")
+    assert f"cannot write {named} (File too large): name a file" in one_line(errors)
+    assert bytes_in(tmp_path) == trained_before
+
+
+@contextlib.contextmanager
+def somebody():
+    """Root may write everywhere; so be somebody else."""
+    user = os.geteuid()
+    if user == 0:
+        os.seteuid(65_534)
+    try:
+        yield
+    finally:
+        os.seteuid(user)
+
+
+def test_read_only_folder(script, monkeypatch):
+    # The folders above `tmp_path` cannot be read by somebody else.
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        monkeypatch.chdir(folder)
+        assert script("train.py", *SHORT_RUN)[0] == 0
+        before = bytes_in(folder)
+        folder.chmod(0o555)
+        with somebody():
+            status, output, errors = script("train.py", *SHORT_RUN, "--seed", "7")
+            assert (status, output) == (1, "")
+            assert "cannot write xor.keras (Permission denied): name a" in one_line(errors)
+            assert script("predict.py", "--model", "xor.keras")[0] == 0
+        assert bytes_in(folder) == before
+
+
+def test_a_model_path_that_is_a_link(script, tmp_path):
+    target = tmp_path / "elsewhere" / "target.keras"
+    (tmp_path / "xor.keras").symlink_to(target)
+    assert script("train.py", *SHORT_RUN) == (0, "", "")
+    assert (tmp_path / "xor.keras").readlink() == target
+    assert [file.name for file in target.parent.iterdir()] == ["target.keras"]
+    assert keras_xor.load_model(target).optimizer.iterations == 150
+
+
+@pytest.mark.parametrize("learning_rate", ["1e30", "1e38"])
+def test_divergence(script, monkeypatch, tmp_path, trained_before, learning_rate):
+    monkeypatch.setattr(checkpoints, "SECONDS", 0)
+    status, output, errors = script("train.py", *SHORT_RUN, "--learning-rate", learning_rate)
+    assert (status, output) == (1, "")
+    assert "training diverged, the loss of epoch 1 is" in one_line(errors)
+    assert "lower the learning rate" in errors
+    assert bytes_in(tmp_path) == trained_before
