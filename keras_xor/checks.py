@@ -36,6 +36,18 @@ def seed(value, name="it"):
     return whole_number(value, name, lowest=0)
 
 
+def hidden_units(value, name="it"):
+    """An int from 1 to 256, as many as are read back from a model file."""
+    return whole_number(value, name, highest=256)
+
+
+def activation(value, name="it"):
+    """The activation of the hidden layer: tanh, relu or sigmoid."""
+    if value not in ("tanh", "relu", "sigmoid"):
+        raise KerasXorError(f"{name} must be tanh, relu or sigmoid, not {value!r}")
+    return value
+
+
 def dpi(value, name="it"):
     """An int from 1 to 600, where the picture has some 30 megapixels."""
     return whole_number(value, name, highest=600)
@@ -95,7 +107,7 @@ def chart_file(value, name="it"):
     return file_name(value, name, suffixes=(".png", ".svg", ".html", ".json"))
 
 
-def history_file(value, name="it"):
+def csv_file(value, name="it"):
     """A `Path` that ends in .csv."""
     return file_name(value, name, suffixes=(".csv",))
 

@@ -147,7 +147,7 @@ def load_history(path):
     Raises:
         KerasXorError: there is no such file, or it is not such a history.
     """
-    path = checks.history_file(path, "path")
+    path = checks.csv_file(path, "path")
     with _opening(path, "history") as file:
         try:
             text = io.TextIOWrapper(file, encoding="utf-8", newline="")

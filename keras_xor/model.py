@@ -1,4 +1,4 @@
-"""The network: two inputs, eight hidden units, one probability."""
+"""The network: two inputs, a hidden layer, one probability."""
 
 import keras
 import numpy as np
@@ -6,7 +6,12 @@ import numpy as np
 from keras_xor import checks, recipe
 
 
-def build_model(learning_rate=recipe.LEARNING_RATE, seed=None):
+def build_model(
+    learning_rate=recipe.LEARNING_RATE,
+    seed=None,
+    hidden_units=recipe.HIDDEN_UNITS,
+    activation=recipe.ACTIVATION,
+):
     """The guide's network, compiled and ready for `train`.
 
     Glorot-uniform kernels and zero biases, as Axon's dense layers have by default;
@@ -17,6 +22,8 @@ def build_model(learning_rate=recipe.LEARNING_RATE, seed=None):
         learning_rate: Finite number above 0. Defaults to 0.01, Axon's default.
         seed: Whole number of at least 0, from which the initial kernels follow.
             Defaults to `None`, fresh kernels at every call.
+        hidden_units: Units of the hidden layer, 1 to 256. Defaults to 8.
+        activation: Of the hidden layer: "tanh", "relu" or "sigmoid". Defaults to "tanh".
 
     Returns:
         A functional `keras.Model` from `{"x1": x1, "x2": x2}`, each of shape
@@ -24,24 +31,24 @@ def build_model(learning_rate=recipe.LEARNING_RATE, seed=None):
         all float32.
 
     Raises:
-        KerasXorError: `learning_rate` or `seed` is out of range.
+        KerasXorError: an argument is out of range.
     """
     learning_rate = checks.learning_rate(learning_rate, "learning_rate")
-    hidden_seed, output_seed = _kernel_seeds(seed)
+    hidden_initializer, output_initializer = kernel_initializers(seed)
 
     x1 = keras.Input(shape=(1,), name="x1")
     x2 = keras.Input(shape=(1,), name="x2")
     x = keras.layers.Concatenate(name="pair")([x1, x2])
     x = keras.layers.Dense(
-        recipe.HIDDEN_UNITS,
-        activation="tanh",
-        kernel_initializer=keras.initializers.GlorotUniform(hidden_seed),
+        checks.hidden_units(hidden_units, "hidden_units"),
+        activation=checks.activation(activation, "activation"),
+        kernel_initializer=hidden_initializer,
         name="hidden",
     )(x)
     y = keras.layers.Dense(
         1,
         activation="sigmoid",
-        kernel_initializer=keras.initializers.GlorotUniform(output_seed),
+        kernel_initializer=output_initializer,
         name="y",
     )(x)
 
@@ -55,8 +62,10 @@ def build_model(learning_rate=recipe.LEARNING_RATE, seed=None):
     return model
 
 
-def _kernel_seeds(seed):
-    # Two seeds: layers that share one draw their kernels from the same numbers.
+def kernel_initializers(seed=None):
+    """Those of the hidden and the output layer's kernels, of a `seed` as for `build_model`."""
     if seed is not None:
         seed = checks.seed(seed, "seed")
-    return [int(word) for word in np.random.SeedSequence(seed).generate_state(2)]
+    # Two seeds: layers that share one draw their kernels from the same numbers.
+    words = np.random.SeedSequence(seed).generate_state(2)
+    return [keras.initializers.GlorotUniform(int(word)) for word in words]

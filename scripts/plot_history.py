@@ -10,7 +10,7 @@ def arguments():
     add_checked(
         parser,
         "--history",
-        checks.history_file,
+        checks.csv_file,
         recipe.HISTORY_FILE,
         "a history that train.py wrote",
         "FILE",

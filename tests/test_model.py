@@ -55,6 +55,17 @@ def test_initial_weights_follow_glorot():
     assert np.abs(correlations).max() < 5 / np.sqrt(200)
 
 
+@pytest.mark.parametrize("activation", ["tanh", "relu", "sigmoid"])
+def test_another_hidden_layer(activation, tmp_path):
+    model = keras_xor.build_model(hidden_units=256, activation=activation, seed=1)
+    hidden = model.get_layer("hidden")
+    assert (hidden.units, hidden.activation) == (256, getattr(keras.activations, activation))
+    assert model.count_params() == 2 * 256 + 256 + 256 + 1
+    keras_xor.save_model(model, tmp_path / "a.keras")
+    loaded = keras_xor.load_model(tmp_path / "a.keras")
+    assert keras_xor.predict(loaded, 0, 1) == keras_xor.predict(model, 0, 1)
+
+
 def test_seed():
     first, again, other, fresh, fresh_too = (
         keras_xor.build_model(seed=seed).get_weights()[0] for seed in (7, 7, 2**70, None, None)
@@ -65,7 +76,14 @@ def test_seed():
 
 
 @pytest.mark.parametrize(
-    "arguments", [{"learning_rate": 0}, {"learning_rate": float("nan")}, {"seed": -1}]
+    "arguments",
+    [
+        {"learning_rate": 0},
+        {"learning_rate": float("nan")},
+        {"seed": -1},
+        {"hidden_units": 257},
+        {"activation": "softmax"},
+    ],
 )
 def test_bad_arguments(arguments):
     with pytest.raises(keras_xor.KerasXorError, match=next(iter(arguments))):
