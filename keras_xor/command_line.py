@@ -7,7 +7,7 @@ import os
 import sys
 from pathlib import Path
 
-from keras_xor import checks
+from keras_xor import checks, recipe
 from keras_xor.checks import KerasXorError
 from keras_xor.quiet import silent_stderr
 
@@ -39,6 +39,17 @@ def add_checked(parser, name, check, default=None, help="", metavar="N"):
     if default is not None:
         help += "; default: %(default)s"
     parser.add_argument(name, type=checked(check), default=default, help=help, metavar=metavar)
+
+
+def add_recipe(parser):
+    """Add the options of the numbers that training goes by."""
+    for name, check, default, help in (
+        ("--epochs", checks.whole_number, recipe.EPOCHS, "rounds of training"),
+        ("--steps-per-epoch", checks.whole_number, recipe.STEPS_PER_EPOCH, "batches in an epoch"),
+        ("--batch-size", checks.batch_size, recipe.BATCH_SIZE, "examples in a batch"),
+        ("--learning-rate", checks.learning_rate, recipe.LEARNING_RATE, "of SGD"),
+    ):
+        add_checked(parser, name, check, default, help)
 
 
 def checked(check):
@@ -90,9 +101,10 @@ def say(message):
 def table(header, *lines):
     """Text in columns: those of numbers are aligned to the right, others to the left."""
     columns = [
-        [cell.rjust(width) if _is_number(cells[-1]) else cell.ljust(width) for cell in cells]
+        [cell.rjust(width) if numbers else cell.ljust(width) for cell in cells]
         for cells in zip(header, *lines, strict=True)
         for width in [max(map(len, cells))]
+        for numbers in [all(_is_number(cell) or not cell for cell in cells[1:])]
     ]
     return "\n".join("   ".join(line).rstrip() for line in zip(*columns, strict=True))
 

@@ -1,5 +1,7 @@
 """Random XOR batches as a `tf.data.Dataset`."""
 
+import math
+
 import numpy as np
 import tensorflow as tf
 
@@ -56,6 +58,13 @@ def stacked_xor_batches(
 
     spec = tf.TensorSpec((None, batch_size, 1), tf.uint8)
     return tf.data.Dataset.from_generator(stacks, output_signature=({"x1": spec, "x2": spec}, spec))
+
+
+def steps_per_stack(steps, batch_size):
+    """The largest equal share of `steps` that has at most 2**15 steps and 2**22 examples."""
+    most = max(1, min(2**15, 2**22 // batch_size))
+    stacks = math.ceil(steps / most)
+    return math.ceil(steps / stacks)
 
 
 def random_examples(rng, shape):

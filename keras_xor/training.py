@@ -1,14 +1,12 @@
 """Keras's own `fit`, with many steps in one XLA program."""
 
-import math
-
 import keras
 import numpy as np
 import tensorflow as tf
 
 from keras_xor import checks, recipe
 from keras_xor.checks import KerasXorError
-from keras_xor.data import stacked_xor_batches
+from keras_xor.data import stacked_xor_batches, steps_per_stack
 
 _LARGEST_LOSS = 1e6  # Of logits in the millions; one that learns has a loss below 1.
 
@@ -54,7 +52,7 @@ def train(
     steps_per_epoch = checks.whole_number(steps_per_epoch, "steps_per_epoch")
     batch_size = checks.batch_size(batch_size, "batch_size")
     if steps_per_execution is None:
-        steps_per_execution = _steps_per_execution(steps_per_epoch, batch_size)
+        steps_per_execution = steps_per_stack(steps_per_epoch, batch_size)
     steps_per_execution = checks.whole_number(steps_per_execution, "steps_per_execution")
     initial_epoch = checks.whole_number(initial_epoch, "initial_epoch", lowest=0, highest=epochs)
 
@@ -124,13 +122,6 @@ class Recorder(keras.callbacks.Callback):
 def device():
     """The name of the device that `train` runs on, such as "cpu:0" or "gpu:0"."""
     return keras.distribution.list_devices()[0]
-
-
-def _steps_per_execution(steps_per_epoch, batch_size):
-    """The largest equal share of an epoch that has at most 2**15 steps and 2**22 examples."""
-    most = max(1, min(2**15, 2**22 // batch_size))
-    executions = math.ceil(steps_per_epoch / most)
-    return math.ceil(steps_per_epoch / executions)
 
 
 def _stack_train_function(model, stack_spec):

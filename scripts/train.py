@@ -5,19 +5,15 @@ import sys
 
 import keras_xor
 from keras_xor import checks, recipe
-from keras_xor.command_line import Parser, add_checked, prediction_table, run
+from keras_xor.command_line import Parser, add_checked, add_recipe, prediction_table, run
 
 
 def arguments():
     parser = Parser(description=__doc__)
-    for name, check, default, help in (
-        ("--epochs", checks.whole_number, recipe.EPOCHS, "rounds of training"),
-        ("--steps-per-epoch", checks.whole_number, recipe.STEPS_PER_EPOCH, "batches in an epoch"),
-        ("--batch-size", checks.batch_size, recipe.BATCH_SIZE, "examples in a batch"),
-        ("--learning-rate", checks.learning_rate, recipe.LEARNING_RATE, "of SGD"),
-        ("--seed", checks.seed, recipe.SEED, "of the initial weights and the batches"),
-    ):
-        add_checked(parser, name, check, default, help)
+    add_recipe(parser)
+    add_checked(
+        parser, "--seed", checks.seed, recipe.SEED, "of the initial weights and the batches"
+    )
     add_checked(
         parser, "--model", checks.model_file, recipe.MODEL_FILE, "where to write the model", "FILE"
     )

@@ -6,6 +6,7 @@ import pytest
 
 import keras_xor
 from keras_xor import recipe, training
+from keras_xor.data import steps_per_stack
 
 
 def sgd_in_numpy(weights, batches, learning_rate):
@@ -188,7 +189,7 @@ def test_one_trace_for_one_run(monkeypatch):
 @pytest.mark.parametrize("steps_per_epoch", [1, 997, 1_000, 10**6, 10**18])
 @pytest.mark.parametrize("batch_size", [1, 32, 1_000_000, 2**24])
 def test_stacks_are_small(steps_per_epoch, batch_size):
-    steps = training._steps_per_execution(steps_per_epoch, batch_size)
+    steps = steps_per_stack(steps_per_epoch, batch_size)
     assert 1 <= steps <= steps_per_epoch
     assert steps * batch_size * 3 <= 64 * 2**20
 
