@@ -18,7 +18,7 @@ _HOMES = {
 }
 _MODULES = {
     *("benchmark", "checkpoints", "data", "files", "model"),
-    *("plots", "prediction", "training", "writing"),
+    *("plots", "prediction", "seed_study", "training", "writing"),
 }
 
 __all__ = ["KerasXorError", *_HOMES]

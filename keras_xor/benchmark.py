@@ -18,6 +18,7 @@ import numpy as np
 from keras_xor import recipe, rivals
 from keras_xor.data import random_examples, xor_batches
 from keras_xor.model import build_model
+from keras_xor.seed_study import seed_study
 from keras_xor.training import device, train
 
 BATCH_SIZES_AND_STEPS = [
@@ -93,6 +94,26 @@ def growth(repeats=5):
         costs = _microseconds(_train(batch_size, steps, repeats), steps)
         rows.append({"batch_size": batch_size, "steps": steps, **costs})
     return rows
+
+
+def study_costs(sizes=(100, 1_000), repeats=3):
+    """Microseconds a step and seed of whole studies of the recipe, compilation included.
+
+    Args:
+        sizes: Numbers of seeds. Defaults to 100 and 1000.
+        repeats: Studies that are timed of each size. Defaults to 3.
+    """
+    steps = recipe.EPOCHS * recipe.STEPS_PER_EPOCH
+    return [{"seeds": size, **_microseconds(_study(size, repeats), steps * size)} for size in sizes]
+
+
+def _study(size, repeats):
+    seconds = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        seed_study(size)
+        seconds.append(time.perf_counter() - start)
+    return seconds
 
 
 def _microseconds(seconds, steps):

@@ -1,4 +1,4 @@
-"""Measure what training costs: a step, as batches and epochs grow, and a whole process."""
+"""Measure what training costs: a step, as batches and epochs grow, a study, a whole process."""
 
 import json
 from pathlib import Path
@@ -24,6 +24,7 @@ def main(args):
         ("machine", benchmark.machine, machine_table),
         ("steps", benchmark.step_costs, steps_table),
         ("growth", benchmark.growth, growth_table),
+        ("studies", benchmark.study_costs, studies_table),
         ("processes", lambda: benchmark.process_costs(TRAIN), processes_table),
     ):
         report[name] = measure()
@@ -48,6 +49,13 @@ def growth_table(rows):
     return table(
         ("batch size", "steps", "us a step, median", "min", "max"),
         *((str(row["batch_size"]), str(row["steps"]), *microseconds(row)) for row in rows),
+    )
+
+
+def studies_table(rows):
+    return table(
+        ("seeds of a study", "us a step and seed, median", "min", "max"),
+        *((str(row["seeds"]), *microseconds(row)) for row in rows),
     )
 
 

@@ -1,8 +1,10 @@
+import time
+
 import numpy as np
 import pytest
 
 import keras_xor
-from keras_xor import benchmark, rivals
+from keras_xor import benchmark, recipe, rivals
 from keras_xor.data import stacked_xor_batches
 
 
@@ -50,6 +52,16 @@ def test_growth(monkeypatch):
     rows = benchmark.growth(repeats=2)
     assert [(row["batch_size"], row["steps"]) for row in rows] == [(1, 50), (64, 20)]
     check_costs(rows)
+
+
+def test_study_costs(monkeypatch):
+    monkeypatch.setattr(recipe, "STEPS_PER_EPOCH", 2)
+    monkeypatch.setattr(benchmark, "seed_study", lambda seeds: time.sleep(seeds / 1_000))
+    rows = benchmark.study_costs(sizes=(10, 20), repeats=2)
+    assert [row["seeds"] for row in rows] == [10, 20]
+    check_costs(rows)
+    for row in rows:
+        assert row["min"] >= 50  # A millisecond a seed, 20 steps each.
 
 
 def test_process_costs(tmp_path):

@@ -13,7 +13,7 @@ import pytest
 import tensorflow as tf
 
 import keras_xor
-from keras_xor import plots
+from keras_xor import plots, recipe
 
 TEXTS = {
     *("x1 (InputLayer)", "x2 (InputLayer)", "pair (Concatenate)", "hidden (Dense)", "y (Dense)"),
@@ -177,13 +177,48 @@ def test_learning_curve_shows_its_history():
         assert all(panel["mark"]["point"] is marked for panel in spec["vconcat"])
 
 
-@pytest.mark.parametrize("kind", ["surface", "multiples", "curve"])
+def runs(*answers):
+    return [dict(zip(recipe.POINTS, y, strict=True)) for y in answers]
+
+
+def test_distributions_against_the_runs():
+    rng = np.random.default_rng(0)
+    answers = rng.normal([0.02, 0.5, 0.97, 0.3], [0.001, 0.1, 0.002, 0.2], (500, 4)).clip(0, 1)
+    chart = plots.distributions([*runs(*answers), *runs([np.nan] * 4)])
+    rows = data(chart.to_dict(validate=True))
+    for point, y in zip(recipe.POINTS, answers.T, strict=True):
+        bins = [row for row in rows if row["point"] == point and "runs" in row]
+        assert sum(row["runs"] for row in bins) == 500
+        assert 30 <= len(bins) <= 43
+        for row in bins:
+            assert row["runs"] == np.sum((y >= row["low"]) & (y < row["high"]))
+            assert not row["low"] < 0.5 < row["high"]
+    articles = {row["point"]: row["article"] for row in rows if "article" in row}
+    assert articles == {"y_00": 0.01240, "y_01": 0.96797}
+    assert "under 500 seeds" in chart.to_dict()["title"]["text"]
+
+
+@pytest.mark.parametrize("y", [0.0, 0.01240, 0.5, 1.0])
+def test_distributions_of_one_run(y, tmp_path):
+    chart = plots.distributions(runs([y] * 4))
+    bins = [row for row in data(chart.to_dict()) if row.get("runs")]
+    assert [(row["point"], row["runs"]) for row in bins] == [(point, 1) for point in recipe.POINTS]
+    assert all(row["low"] <= y <= row["high"] for row in bins)
+    plots.save(chart, tmp_path / "a.png")
+
+
+@pytest.mark.parametrize("kind", ["surface", "multiples", "curve", "distributions"])
 def test_saved_charts(trained, recorded, tmp_path, kind):
     history = [{"epoch": n, "accuracy": 1 - 1 / n, "loss": 1 / n} for n in range(1, 10_001)]
     chart, words, rows = {
         "surface": (plots.surface(trained, 20), ["x1", "x2", "probability", "0.9697"], 400),
         "multiples": (plots.surface_multiples(recorded, 9), ["epoch", "0", "10", "0.9697"], 648),
         "curve": (plots.learning_curve(history), ["epoch", "loss", "accuracy", "10,000"], 10_000),
+        "distributions": (
+            plots.distributions(runs([0.25] * 4, [0.5] * 4)),
+            ["x1 = 0, x2 = 0 (the article: 0.01240)", "x1 = 1, x2 = 1", "probability", "runs"],
+            4 * 40 + 2,
+        ),
     }[kind]
     for suffix in ("png", "svg", "html", "json"):
         plots.save(chart, tmp_path / "new" / f"a.{suffix}")

@@ -15,7 +15,7 @@ from keras_xor.command_line import prediction_table, table
 
 SCRIPTS = [
     *("train.py", "predict.py", "plot_model.py", "plot_surface.py", "plot_history.py"),
-    "benchmark.py",
+    *("seed_study.py", "benchmark.py"),
 ]
 
 
@@ -172,6 +172,7 @@ def test_table():
     assert table(("", "a", "b"), ("x", "1.5", "-1e+300"), ("long", "22", "inf")) == (
         "         a         b\nx      1.5   -1e+300\nlong    22       inf"
     )
+    assert table(("a", "long"), ("1", "2"), ("", "")) == "a   long\n1      2\n"
 
 
 @pytest.fixture
@@ -184,6 +185,7 @@ def benchmark(monkeypatch):
         "machine": {"cores": 2, "device": "cpu:0"},
         "step_costs": [{"how": "Keras fit", **costs, "ratio": 200.0}],
         "growth": [{"batch_size": 32, "steps": 10, **costs}],
+        "study_costs": [{"seeds": 100, **costs}],
         "process_costs": [{"what": "a", **process}, {"what": "b", **process, "seconds": 3.0}],
     }.items():
         monkeypatch.setattr(measured, name, lambda *_, figures=figures: figures)
@@ -202,6 +204,8 @@ def test_benchmark_tables(script):
         ["Keras", "fit", "2.00", "1.00", "3.00", "200.00"],
         ["batch", "size", "steps", "us", "a", "step,", "median", "min", "max"],
         ["32", "10", "2.00", "1.00", "3.00"],
+        ["seeds", "of", "a", "study", "us", "a", "step", "and", "seed,", "median", "min", "max"],
+        ["100", "2.00", "1.00", "3.00"],
         ["a", "process", "seconds", "ratio", "peak", "MiB", "ratio"],
         ["a", "2.00", "1.00", "600", "1.00"],
         ["b", "3.00", "1.50", "600", "1.00"],
@@ -217,6 +221,7 @@ def test_benchmark_json(script, benchmark, monkeypatch):
         "machine": benchmark.machine(),
         "steps": benchmark.step_costs(),
         "growth": benchmark.growth(),
+        "studies": benchmark.study_costs(),
         "processes": benchmark.process_costs(),
     }
 
@@ -276,6 +281,14 @@ def test_help_is_light(light_process, name):
         ("plot_surface.py --record a.npz --model a.keras", "not allowed with"),
         ("plot_history.py --to-file a", "--to-file"),
         ("plot_history.py --history a.txt", "--history: it must end in .csv"),
+        ("seed_study.py --seeds 0", "--seeds: it must be a whole number of at least 1"),
+        ("seed_study.py --seeds many", "--seeds"),
+        ("seed_study.py --seed -1", "--seed"),
+        ("seed_study.py --epochs 0", "--epochs"),
+        ("seed_study.py --hidden-units 0", "--hidden-units: it must be a whole number from 1 to"),
+        ("seed_study.py --activation softmax", "--activation: it must be tanh, relu or sigmoid"),
+        ("seed_study.py --csv a.txt", "--csv: it must end in .csv"),
+        ("seed_study.py --to-file a.pdf", "--to-file"),
         ("benchmark.py --repeats 5", "--repeats"),
     ],
 )

@@ -1,0 +1,223 @@
+"""The recipe under many seeds at once: was a result luck?"""
+
+import csv
+import math
+import statistics
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_xor import checks, recipe
+from keras_xor.checks import KerasXorError
+from keras_xor.data import random_examples, steps_per_stack
+from keras_xor.model import build_model, kernel_initializers
+from keras_xor.writing import replacing
+
+_MOST_ACTIVATIONS = 2**23  # In a step of all the runs that are trained together.
+
+
+def seed_study(
+    seeds=recipe.SEEDS,
+    seed=recipe.SEED,
+    epochs=recipe.EPOCHS,
+    steps_per_epoch=recipe.STEPS_PER_EPOCH,
+    batch_size=recipe.BATCH_SIZE,
+    learning_rate=recipe.LEARNING_RATE,
+    hidden_units=recipe.HIDDEN_UNITS,
+    activation=recipe.ACTIVATION,
+    verbose=0,
+):
+    """Train the network under many seeds, in one XLA program.
+
+    A run is what `build_model` and `train` give with its seed, but for the rounding of
+    float32.
+
+    Args:
+        seeds: How many runs, at least 1. Defaults to 1000.
+        seed: Whole number of at least 0, from which the seeds of the runs follow.
+            Defaults to 0.
+        epochs: As for `train`.
+        steps_per_epoch: As for `train`.
+        batch_size: As for `train`.
+        learning_rate: As for `build_model`.
+        hidden_units: As for `build_model`.
+        activation: As for `build_model`.
+        verbose: 1 for a progress bar with the time left, which counts the steps of all
+            runs. Defaults to 0, silent.
+
+    Returns:
+        A list of one dict a run, of Python numbers: "seed"; "y_00", "y_01", "y_10" and
+        "y_11", the probability at each point; "loss", the mean over the last epoch;
+        "steps_to_learn", the step, counted from 1, after which all four points were
+        classified right for good, or `None` where they are not in the end.
+
+    Raises:
+        KerasXorError: an argument is out of range.
+    """
+    seeds = checks.whole_number(seeds, "seeds")
+    seed = checks.seed(seed, "seed")
+    epochs = checks.whole_number(epochs, "epochs")
+    steps_per_epoch = checks.whole_number(steps_per_epoch, "steps_per_epoch")
+    batch_size = checks.batch_size(batch_size, "batch_size")
+    model = build_model(learning_rate, None, hidden_units, activation)
+
+    run_seeds = np.random.SeedSequence(seed).generate_state(seeds, np.uint64)
+    groups = math.ceil(seeds * batch_size * hidden_units / _MOST_ACTIVATIONS)
+    train_stack = _stack_function(model, steps_per_epoch)
+    steps = epochs * steps_per_epoch
+    bar = keras.utils.Progbar(seeds * steps, verbose=verbose)
+    rows = []
+    for group in np.array_split(run_seeds, min(groups, seeds)):
+        group_seeds = group.tolist()
+        state = _initial_state(model, group_seeds)
+        for x, y in _stacked_batches(group_seeds, steps, batch_size).prefetch(1):
+            state = train_stack(state, x, y)
+            bar.add(len(y) * len(group))
+        rows += _rows(group_seeds, state, steps_per_epoch)
+    return rows
+
+
+def _stacked_batches(seeds, steps, batch_size):
+    """The first `steps` of `xor_batches` of each seed: shapes `(steps, seeds, batch_size, 1)`."""
+    steps_at_once = steps_per_stack(steps, len(seeds) * batch_size)
+
+    def stacks():
+        rngs = [np.random.default_rng(seed) for seed in seeds]
+        for step in range(0, steps, steps_at_once):
+            shape = (min(steps_at_once, steps - step), batch_size, 1)
+            runs = [random_examples(rng, shape) for rng in rngs]
+            x1, x2, y = zip(*((x["x1"], x["x2"], y) for x, y in runs), strict=True)
+            yield {"x1": np.stack(x1, 1), "x2": np.stack(x2, 1)}, np.stack(y, 1)
+
+    spec = tf.TensorSpec((None, len(seeds), batch_size, 1), tf.uint8)
+    return tf.data.Dataset.from_generator(stacks, output_signature=({"x1": spec, "x2": spec}, spec))
+
+
+def _initial_state(model, seeds):
+    """Steps done; of each run, the weights, the loss of the epoch, answers, last step wrong."""
+    runs = len(seeds)
+    weights = [np.zeros((runs, *weight.shape), np.float32) for weight in model.weights]
+    for run, seed in enumerate(seeds):
+        for kernel, initializer in zip(weights[::2], kernel_initializers(seed), strict=True):
+            kernel[run] = initializer(kernel.shape[1:])
+    return (
+        tf.constant(0, tf.int64),
+        [tf.constant(weight) for weight in weights],
+        tf.zeros(runs),
+        tf.zeros((runs, len(recipe.POINTS))),
+        tf.zeros(runs, tf.int64),
+    )
+
+
+def _stack_function(model, steps_per_epoch):
+    """As in `keras_xor.training`, with the step of one run vectorized over all of them."""
+    x1, x2 = np.array(recipe.TRUTH_TABLE, np.float32).reshape(2, -1, 1)
+    truth = (x1 != x2)[:, 0]
+
+    def step_of_run(run):
+        weights, x, y = run
+        with tf.GradientTape() as tape:
+            tape.watch(weights)
+            probabilities, _ = model.stateless_call(weights, [], x, training=True)
+            loss = model.compute_loss(x, y, probabilities)
+        gradients = tape.gradient(loss, weights)
+        rate = model.optimizer.learning_rate
+        weights = [w - rate * gradient for w, gradient in zip(weights, gradients, strict=True)]
+        answers, _ = model.stateless_call(weights, [], {"x1": x1, "x2": x2})
+        return weights, loss, answers[:, 0]
+
+    def step_of_all(state, batches):
+        steps, weights, losses, _, last_wrong = state
+        weights, loss, answers = keras.ops.vectorized_map(step_of_run, (weights, *batches))
+        losses = tf.where(steps % steps_per_epoch == 0, 0.0, losses) + loss
+        right = tf.reduce_all((answers > 0.5) == truth, axis=1)
+        return steps + 1, weights, losses, answers, tf.where(right, last_wrong, steps + 1)
+
+    @tf.function(jit_compile=True, autograph=False)
+    def train_stack(state, x, y):
+        return tf.foldl(step_of_all, (x, y), initializer=state)
+
+    return train_stack
+
+
+def _rows(seeds, state, steps_per_epoch):
+    steps, _, losses, answers, last_wrong = state
+    columns = [
+        column.numpy().tolist() for column in (losses / steps_per_epoch, answers, last_wrong)
+    ]
+    return [
+        {
+            "seed": seed,
+            **dict(zip(recipe.POINTS, y, strict=True)),
+            "loss": loss,
+            "steps_to_learn": wrong + 1 if wrong < int(steps) else None,
+        }
+        for seed, loss, y, wrong in zip(seeds, *columns, strict=True)
+    ]
+
+
+def summary(rows):
+    """What the runs of a study have in common.
+
+    Args:
+        rows: What `seed_study` returned.
+
+    Returns:
+        A dict: "runs" and "learned", how many there are and how many of them classify all
+        four points right; "interval", the ends of Wilson's 95 % interval of the share that
+        does; "diverged", how many have an answer that is not a number, and count as not
+        learned; "quantiles", of the others, the 5 %, 50 % and 95 % quantile of the
+        probability at each of "y_00", "y_01", "y_10" and "y_11"; "percentiles", what
+        percentage of them is below the article's, where it gives one;
+        "median_steps_to_learn", `None` if most runs do not learn.
+
+    Raises:
+        KerasXorError: all runs diverged.
+    """
+    answers = np.array([[row[point] for point in recipe.POINTS] for row in rows])
+    finite = answers[np.isfinite(answers).all(axis=1)]
+    if not len(finite):
+        raise KerasXorError("all runs diverged: lower the learning rate")
+    steps = [row["steps_to_learn"] for row in rows]
+    learned = sum(step is not None for step in steps)
+    median = statistics.median_low(math.inf if step is None else step for step in steps)
+    quantiles = np.quantile(finite, (0.05, 0.5, 0.95), axis=0).T.tolist()
+    return {
+        "runs": len(rows),
+        "learned": learned,
+        "interval": wilson_interval(learned, len(rows)),
+        "diverged": len(rows) - len(finite),
+        "quantiles": dict(zip(recipe.POINTS, quantiles, strict=True)),
+        "percentiles": {
+            point: 100 * float(np.mean(finite[:, recipe.POINTS.index(point)] < article))
+            for point, article in recipe.ARTICLE.items()
+        },
+        "median_steps_to_learn": None if median == math.inf else median,
+    }
+
+
+def wilson_interval(successes, trials):
+    """Wilson's 95 % interval of a probability, from `successes` in `trials`: (low, high)."""
+    z2 = statistics.NormalDist().inv_cdf(0.975) ** 2
+    share = successes / trials
+    middle = (share + z2 / (2 * trials)) / (1 + z2 / trials)
+    spread = math.sqrt(z2 * (share * (1 - share) / trials + z2 / (4 * trials**2)))
+    half = spread / (1 + z2 / trials)
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def save_rows(rows, path):
+    """Write what `seed_study` returned as CSV: one row a run, an empty field for `None`.
+
+    Args:
+        rows: The list of dicts.
+        path: Name of the file, ending in .csv. Folders are made as needed.
+
+    Raises:
+        KerasXorError: `path` does not end in .csv or cannot be written.
+    """
+    with replacing(checks.csv_file(path, "path")) as new, new.open("w", newline="") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)

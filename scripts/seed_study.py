@@ -1,0 +1,84 @@
+"""Train the network under many seeds at once; print how often it learns, and what."""
+
+import sys
+
+import keras_xor
+from keras_xor import checks, recipe
+from keras_xor.command_line import Parser, add_checked, add_recipe, run, table
+
+
+def arguments():
+    parser = Parser(description=__doc__)
+    add_checked(parser, "--seeds", checks.whole_number, recipe.SEEDS, "how many runs")
+    add_recipe(parser)
+    for name, check, default, help, metavar in (
+        ("--seed", checks.seed, recipe.SEED, "from which the seeds of the runs follow", "N"),
+        ("--hidden-units", checks.hidden_units, recipe.HIDDEN_UNITS, "of the hidden layer", "N"),
+        ("--activation", checks.activation, recipe.ACTIVATION, "tanh, relu or sigmoid", "NAME"),
+        ("--csv", checks.csv_file, None, "where to write a row a run", "FILE"),
+        ("--to-file", checks.chart_file, None, "a chart, .png, .svg, .html or .json", "FILE"),
+    ):
+        add_checked(parser, name, check, default, help, metavar)
+    return parser.parse_args()
+
+
+def main(args):
+    outputs = {"rows": args.csv, "picture": args.to_file}
+    outputs = {name: file for name, file in outputs.items() if file}
+    for file in outputs.values():
+        keras_xor.writing.check_writable(file)
+    rows = keras_xor.seed_study.seed_study(
+        args.seeds,
+        args.seed,
+        args.epochs,
+        args.steps_per_epoch,
+        args.batch_size,
+        args.learning_rate,
+        args.hidden_units,
+        args.activation,
+        verbose=int(sys.stdout.isatty()),
+    )
+    if args.csv:
+        keras_xor.seed_study.save_rows(rows, args.csv)
+    report(keras_xor.seed_study.summary(rows))
+    if args.to_file:
+        keras_xor.plots.save(keras_xor.plots.distributions(rows), args.to_file)
+    for name, file in outputs.items():
+        print(f"{name + ':':<8} {file}")
+
+
+def report(summary):
+    runs, learned = summary["runs"], summary["learned"]
+    low, high = (100 * end for end in summary["interval"])
+    print(
+        f"{learned} of {runs} runs learned all four points: {100 * learned / runs:.1f} %, "
+        f"with a 95 % interval from {low:.1f} to {high:.1f} %"
+    )
+    if summary["diverged"]:
+        print(f"{summary['diverged']} runs diverged and are left out below")
+    print()
+    print(
+        table(
+            ("x1", "x2", "5 %", "50 %", "95 %", "the article", "percentile"),
+            *(
+                (*point[-2:], *(f"{y:.5f}" for y in quantiles), *article(point, summary))
+                for point, quantiles in summary["quantiles"].items()
+            ),
+        )
+    )
+    print()
+    steps = summary["median_steps_to_learn"]
+    if steps is None:
+        print("The median run does not get all four right.")
+    else:
+        print(f"The median run got all four right after {steps} steps, and for good.")
+
+
+def article(point, summary):
+    if point not in recipe.ARTICLE:
+        return "", ""
+    return f"{recipe.ARTICLE[point]:.5f}", f"{summary['percentiles'][point]:.1f}"
+
+
+if __name__ == "__main__":
+    run(main, arguments())

@@ -1,0 +1,253 @@
+import csv
+import math
+
+import numpy as np
+import pytest
+from conftest import one_line
+
+import keras_xor
+from keras_xor import recipe, seed_study
+from keras_xor.seed_study import save_rows, summary, wilson_interval
+from keras_xor.training import Recorder
+
+TRUTH = np.array([0, 1, 1, 0])
+
+
+def answers(rows):
+    return np.array([[row[point] for point in recipe.POINTS] for row in rows])
+
+
+@pytest.mark.parametrize(
+    ("network", "training"),
+    [
+        ({}, {}),
+        ({"hidden_units": 2, "activation": "sigmoid", "learning_rate": 0.3}, {"epochs": 2}),
+        ({"activation": "relu"}, {"epochs": 3, "steps_per_epoch": 997, "batch_size": 5}),
+    ],
+)
+def test_a_run_is_that_of_train(network, training):
+    rows = seed_study.seed_study(20, seed=3, **network, **training)
+    seeds = np.random.SeedSequence(3).generate_state(20, np.uint64).tolist()
+    assert [row["seed"] for row in rows] == seeds
+    for run in (0, 7, 19):
+        model = keras_xor.build_model(seed=seeds[run], **network)
+        history = keras_xor.train(model, seed=seeds[run], **training).history
+        y = keras_xor.predict(model, *recipe.TRUTH_TABLE)
+        np.testing.assert_allclose(answers(rows)[run], y, rtol=0, atol=2e-6)
+        assert rows[run]["loss"] == pytest.approx(history["loss"][-1], abs=2e-6)
+
+
+def test_steps_to_learn():
+    options = {"epochs": 90, "steps_per_epoch": 1, "batch_size": 8}
+    rows = seed_study.seed_study(5, seed=1, learning_rate=0.5, **options)
+    for row in rows:
+        model, recorder = keras_xor.build_model(0.5, row["seed"]), Recorder()
+        keras_xor.train(model, seed=row["seed"], callbacks=[recorder], **options)
+        wrong = [0]
+        for step in range(1, 91):
+            model.set_weights([weight[step] for weight in recorder.weights])
+            if np.any((keras_xor.predict(model, *recipe.TRUTH_TABLE) > 0.5) != TRUTH):
+                wrong.append(step)
+        assert row["steps_to_learn"] == (None if wrong[-1] == 90 else wrong[-1] + 1)
+    assert {row["steps_to_learn"] is None for row in rows} == {True, False}
+
+
+def study_in_numpy(runs, seed):
+    """The recipe in float64; a batch is how often each of the four points is in it."""
+    rng = np.random.default_rng(seed)
+    units = recipe.HIDDEN_UNITS
+    w1 = rng.uniform(-1, 1, (runs, 2, units)) * math.sqrt(6 / (2 + units))
+    w2 = rng.uniform(-1, 1, (runs, units, 1)) * math.sqrt(6 / (units + 1))
+    b1, b2 = np.zeros((runs, 1, units)), np.zeros((runs, 1, 1))
+    x = np.array(recipe.TRUTH_TABLE, float).T
+    first_right = np.full(runs, np.inf)
+    for step in range(recipe.EPOCHS * recipe.STEPS_PER_EPOCH):
+        share = rng.multinomial(recipe.BATCH_SIZE, [0.25] * 4, runs)[..., None] / recipe.BATCH_SIZE
+        h = np.tanh(x @ w1 + b1)
+        p = 1 / (1 + np.exp(-(h @ w2 + b2)))
+        right = ((p[..., 0] > 0.5) == TRUTH).all(axis=1)
+        first_right = np.where(right, np.minimum(first_right, step), np.inf)
+        dz = share * (p - TRUTH[:, None])
+        da = dz @ w2.swapaxes(1, 2) * (1 - h**2)
+        w2 -= recipe.LEARNING_RATE * h.swapaxes(1, 2) @ dz
+        b2 -= recipe.LEARNING_RATE * dz.sum(axis=1, keepdims=True)
+        w1 -= recipe.LEARNING_RATE * x.T @ da
+        b1 -= recipe.LEARNING_RATE * da.sum(axis=1, keepdims=True)
+    h = np.tanh(x @ w1 + b1)
+    return (1 / (1 + np.exp(-(h @ w2 + b2))))[..., 0], first_right
+
+
+def test_against_an_independent_study():
+    runs = 200
+    rows = seed_study.seed_study(runs)
+    theirs, their_steps = study_in_numpy(runs, seed=4)
+    steps = np.array([row["steps_to_learn"] for row in rows], float)
+    pairs = [*zip(answers(rows).T, theirs.T, strict=True), (steps, their_steps)]
+    for ours, other in pairs:
+        for quantile in (0.05, 0.5, 0.95):
+            below = np.mean(other < np.quantile(ours, quantile))
+            deviation = math.sqrt(2 * quantile * (1 - quantile) / runs)
+            assert abs(below - quantile) < 3.5 * deviation
+
+    result = summary(rows)
+    assert (result["runs"], result["learned"], result["diverged"]) == (runs, runs, 0)
+    assert 0.98 < result["interval"][0] < result["interval"][1] == 1
+
+
+def test_what_cannot_learn_is_reported_as_it_is():
+    rows = seed_study.seed_study(50, learning_rate=1e-9, epochs=1)
+    for row, y in zip(rows[:5], answers(rows), strict=False):
+        model = keras_xor.build_model(seed=row["seed"])
+        expected = keras_xor.predict(model, *recipe.TRUTH_TABLE)
+        np.testing.assert_allclose(y, expected, rtol=0, atol=1e-5)
+    result = summary(rows)
+    assert result["learned"] == np.all((answers(rows) > 0.5) == TRUTH, axis=1).sum() < 10
+    assert result["median_steps_to_learn"] is None
+
+
+def test_one_seed():
+    row = seed_study.seed_study(1, epochs=1, steps_per_epoch=3)[0]
+    result = summary([row])
+    for point, quantiles in result["quantiles"].items():
+        assert quantiles == [row[point]] * 3
+
+
+def test_many_runs_are_trained_in_groups(monkeypatch):
+    options = {"seeds": 7, "epochs": 2, "steps_per_epoch": 50}
+    together = seed_study.seed_study(**options)
+    monkeypatch.setattr(seed_study, "_MOST_ACTIVATIONS", 3 * 32 * 8)
+    apart = seed_study.seed_study(**options)
+    assert [row["seed"] for row in apart] == [row["seed"] for row in together]
+    np.testing.assert_allclose(answers(apart), answers(together), rtol=0, atol=1e-6)
+
+
+def test_the_bar_counts_the_steps_of_all_runs(capsys):
+    seed_study.seed_study(6, epochs=2, steps_per_epoch=25, verbose=1)
+    assert "300/300" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"seeds": 0},
+        {"seed": -1},
+        {"epochs": 0},
+        {"steps_per_epoch": 1.5},
+        {"batch_size": 2**25},
+        {"learning_rate": 0},
+        {"hidden_units": 257},
+        {"activation": "softmax"},
+    ],
+)
+def test_bad_arguments(arguments):
+    with pytest.raises(keras_xor.KerasXorError, match=next(iter(arguments))):
+        seed_study.seed_study(**arguments)
+
+
+def row(y_00, y_01=0.9, y_10=0.9, y_11=0.1, steps=1):
+    return {
+        **{"seed": 1, "y_00": y_00, "y_01": y_01, "y_10": y_10, "y_11": y_11},
+        **{"loss": 0.1, "steps_to_learn": steps},
+    }
+
+
+def test_summary():
+    result = summary([row(y_00=number / 1_000, steps=number) for number in range(101)])
+    assert result["quantiles"]["y_00"] == pytest.approx([0.005, 0.05, 0.095])
+    assert result["percentiles"]["y_00"] == pytest.approx(100 * 13 / 101)  # 0.000 to 0.012
+    assert result["percentiles"]["y_01"] == 100
+    assert result["median_steps_to_learn"] == 50
+
+
+def test_summary_of_runs_that_failed():
+    failed = [row(0.6, steps=None), row(math.nan, math.nan, math.nan, math.nan, steps=None)]
+    result = summary([row(0.2, steps=7), row(0.4, steps=8), *failed])
+    assert (result["runs"], result["learned"], result["diverged"]) == (4, 2, 1)
+    assert result["quantiles"]["y_00"][1] == 0.4
+    assert result["median_steps_to_learn"] == 8
+    assert summary([row(0.2), *failed])["median_steps_to_learn"] is None
+    with pytest.raises(keras_xor.KerasXorError, match="all runs diverged: lower the learning"):
+        summary(failed[1:])
+
+
+@pytest.mark.parametrize(("successes", "trials"), [(0, 10), (1, 3), (459, 1_000), (10, 10)])
+def test_wilson_interval(successes, trials):
+    """Its ends are the probabilities that are 1.96 of their own deviations from the share."""
+    share = successes / trials
+    ends = wilson_interval(successes, trials)
+    assert 0 <= ends[0] <= share <= ends[1] <= 1
+    for end in ends:
+        if end != share:
+            deviation = math.sqrt(end * (1 - end) / trials)
+            assert abs(share - end) / deviation == pytest.approx(1.959964, rel=1e-6)
+
+
+def test_rows_as_csv(tmp_path):
+    rows = [row(0.1), row(0.2, steps=None)]
+    save_rows(rows, tmp_path / "new" / "a.csv")
+    with (tmp_path / "new" / "a.csv").open(newline="") as file:
+        read = list(csv.DictReader(file))
+    assert list(read[0]) == ["seed", *recipe.POINTS, "loss", "steps_to_learn"]
+    for written, line in zip(rows, read, strict=True):
+        assert {name: float(text) if text else None for name, text in line.items()} == written
+    with pytest.raises(keras_xor.KerasXorError, match=r"path must end in \.csv"):
+        save_rows(rows, tmp_path / "a.txt")
+
+
+# The same by its script.
+
+SMALL = ("--seeds", 30, "--epochs", 2, "--steps-per-epoch", 100, "--learning-rate", 0.5)
+
+
+def test_script(script, tmp_path):
+    status, output, errors = script(
+        *("seed_study.py", *SMALL, "--batch-size", 8, "--seed", 5, "--hidden-units", 3),
+        *("--activation", "relu", "--csv", "a.csv", "--to-file", "new/a.svg"),
+    )
+    assert (status, errors) == (0, "")
+    rows = seed_study.seed_study(30, 5, 2, 100, 8, 0.5, 3, "relu")
+    result = summary(rows)
+    learned, (low, high) = result["learned"], result["interval"]
+    assert 0 < learned < 30
+    assert output.startswith(
+        f"{learned} of 30 runs learned all four points: {learned / 0.3:.1f} %, "
+        f"with a 95 % interval from {100 * low:.1f} to {100 * high:.1f} %\n\nx1   x2   "
+    )
+    for (x1, x2), point in zip(zip(*recipe.TRUTH_TABLE, strict=True), recipe.POINTS, strict=True):
+        numbers = [f"{y:.5f}" for y in result["quantiles"][point]]
+        if point in recipe.ARTICLE:
+            numbers += [f"{recipe.ARTICLE[point]:.5f}", f"{result['percentiles'][point]:.1f}"]
+        assert [str(x1), str(x2), *numbers] in [line.split() for line in output.splitlines()]
+    assert output.endswith("rows:    a.csv\npicture: new/a.svg\n")
+    with (tmp_path / "a.csv").open(newline="") as file:
+        assert [int(line["seed"]) for line in csv.DictReader(file)] == [r["seed"] for r in rows]
+    assert "under 30 seeds" in (tmp_path / "new" / "a.svg").read_text()
+
+
+@pytest.mark.parametrize(
+    ("learning_rate", "sentence"),
+    [
+        (0.5, "The median run got all four right after "),
+        (1e-9, "The median run does not get all four right."),
+    ],
+)
+def test_script_tells_of_the_median_run(script, learning_rate, sentence):
+    status, output, errors = script("seed_study.py", *SMALL, "--learning-rate", learning_rate)
+    assert (status, errors) == (0, "")
+    assert output.splitlines()[-1].startswith(sentence)
+
+
+def test_script_tells_of_runs_that_diverged(script):
+    status, output, errors = script("seed_study.py", *SMALL, "--learning-rate", "1e38")
+    assert (status, errors) == (0, "")
+    assert " runs diverged and are left out below\n" in output
+
+
+@pytest.mark.parametrize("option", ["--csv", "--to-file"])
+def test_script_sees_an_unwritable_target_first(script, monkeypatch, tmp_path, option):
+    file = tmp_path / {"--csv": "a.csv", "--to-file": "a.png"}[option]
+    file.mkdir()
+    monkeypatch.setattr(seed_study, "seed_study", None)
+    status, output, errors = script("seed_study.py", option, file)
+    assert (status, output) == (1, "")
+    assert "is a folder: name a file" in one_line(errors)
