@@ -36,6 +36,11 @@ def seed(value, name="it"):
     return whole_number(value, name, lowest=0)
 
 
+def seeds(value, name="it"):
+    """An int from 1 to 10**6, with which a study takes some hours."""
+    return whole_number(value, name, highest=10**6)
+
+
 def hidden_units(value, name="it"):
     """An int from 1 to 256, as many as are read back from a model file."""
     return whole_number(value, name, highest=256)

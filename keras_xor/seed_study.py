@@ -34,7 +34,7 @@ def seed_study(
     float32.
 
     Args:
-        seeds: How many runs, at least 1. Defaults to 1000.
+        seeds: How many runs, 1 to 10**6. Defaults to 1000.
         seed: Whole number of at least 0, from which the seeds of the runs follow.
             Defaults to 0.
         epochs: As for `train`.
@@ -55,7 +55,7 @@ def seed_study(
     Raises:
         KerasXorError: an argument is out of range.
     """
-    seeds = checks.whole_number(seeds, "seeds")
+    seeds = checks.seeds(seeds, "seeds")
     seed = checks.seed(seed, "seed")
     epochs = checks.whole_number(epochs, "epochs")
     steps_per_epoch = checks.whole_number(steps_per_epoch, "steps_per_epoch")

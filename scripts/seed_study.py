@@ -9,11 +9,11 @@ from keras_xor.command_line import Parser, add_checked, add_recipe, run, table
 
 def arguments():
     parser = Parser(description=__doc__)
-    add_checked(parser, "--seeds", checks.whole_number, recipe.SEEDS, "how many runs")
+    add_checked(parser, "--seeds", checks.seeds, recipe.SEEDS, "how many runs")
     add_recipe(parser)
     for name, check, default, help, metavar in (
         ("--seed", checks.seed, recipe.SEED, "from which the seeds of the runs follow", "N"),
-        ("--hidden-units", checks.hidden_units, recipe.HIDDEN_UNITS, "of the hidden layer", "N"),
+        ("--hidden-units", checks.hidden_units, recipe.HIDDEN_UNITS, "in the hidden layer", "N"),
         ("--activation", checks.activation, recipe.ACTIVATION, "tanh, relu or sigmoid", "NAME"),
         ("--csv", checks.csv_file, None, "where to write a row a run", "FILE"),
         ("--to-file", checks.chart_file, None, "a chart, .png, .svg, .html or .json", "FILE"),

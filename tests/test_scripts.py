@@ -281,7 +281,7 @@ def test_help_is_light(light_process, name):
         ("plot_surface.py --record a.npz --model a.keras", "not allowed with"),
         ("plot_history.py --to-file a", "--to-file"),
         ("plot_history.py --history a.txt", "--history: it must end in .csv"),
-        ("seed_study.py --seeds 0", "--seeds: it must be a whole number of at least 1"),
+        ("seed_study.py --seeds 0", "--seeds: it must be a whole number from 1 to 1000000"),
         ("seed_study.py --seeds many", "--seeds"),
         ("seed_study.py --seed -1", "--seed"),
         ("seed_study.py --epochs 0", "--epochs"),
