@@ -17,7 +17,7 @@ _HOMES = {
     "xor_batches": "data",
 }
 _MODULES = {
-    *("benchmark", "checkpoints", "data", "files", "model"),
+    *("benchmark", "checkpoints", "data", "export", "files", "model"),
     *("plots", "prediction", "seed_study", "training", "writing"),
 }
 

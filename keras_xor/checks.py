@@ -112,6 +112,14 @@ def chart_file(value, name="it"):
     return file_name(value, name, suffixes=(".png", ".svg", ".html", ".json"))
 
 
+def export_file(value, name="it"):
+    """A path, as text, that ends in .onnx or .tflite or, of a folder, in / or no suffix."""
+    text = os.fspath(value).replace(os.sep, "/")
+    if not text.endswith("/") and Path(text).suffix not in ("", ".onnx", ".tflite"):
+        raise KerasXorError(f"{name} must end in .onnx or .tflite, or name a folder, not {text!r}")
+    return text
+
+
 def csv_file(value, name="it"):
     """A `Path` that ends in .csv."""
     return file_name(value, name, suffixes=(".csv",))

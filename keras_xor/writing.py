@@ -48,6 +48,26 @@ def replacing_all(paths):
             file.replace(target)
 
 
+@contextlib.contextmanager
+def replacing_folder(path):
+    """`replacing` for a folder of a SavedModel; no other folder is replaced, but an empty one."""
+    target = _target(path)
+    with _reporting(path):
+        if target.exists() and not target.is_dir():
+            raise KerasXorError(f"{path} is a file: name a folder")
+        if target.exists() and any(target.iterdir()) and not (target / "saved_model.pb").exists():
+            raise KerasXorError(f"{path} is a folder of other things: name a new one")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with _place_beside(target) as new:
+            yield new
+            for file in new.rglob("*"):
+                if file.is_file():
+                    _flush(file)
+            if target.exists():  # A folder takes the place of none but an empty one.
+                target.replace(f"{new}.old")
+            new.replace(target)
+
+
 def _target(path):
     return Path(os.path.realpath(path))  # A link stays, and what it names is replaced.
 

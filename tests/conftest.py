@@ -1,6 +1,8 @@
 """What the tests share: a quiet TensorFlow, one trained model, the scripts in this process."""
 
+import contextlib
 import os
+import resource
 import runpy
 import sys
 from pathlib import Path
@@ -17,6 +19,17 @@ ROOT = Path(__file__).parents[1]
 def one_line(errors):
     assert errors.count("\n") == 1
     return errors.rstrip("\n")
+
+
+@contextlib.contextmanager
+def largest_file(size):
+    """Have the operating system refuse to write more than `size` bytes to a file."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def pytest_addoption(parser):

@@ -2,22 +2,32 @@ import re
 import tomllib
 
 import numpy as np
+import pytest
 from conftest import ROOT
+
+import keras_xor
 
 
 def test_the_code_in_the_readme_runs(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    guide, package = readme.split("\n## In Python\n")
-    for text in (guide, package):
+    guide, rest = readme.split("\n## In Python\n")
+    package, elsewhere = rest.split("\n## Elsewhere\n")
+
+    def numbers_printed(text):
         blocks = re.findall(r"^```python\n(.+?)^```$", text, re.DOTALL | re.MULTILINE)
         exec("\n".join(blocks), {})
-    output = capsys.readouterr().out
-    guess_01, guess_00 = re.findall(r"^\[\[(0\.\d+)\]\]$", output, re.MULTILINE)
-    assert float(guess_00) < 0.1 < 0.9 < float(guess_01)
-    truth_table = re.findall(r"0\.\d+", output.splitlines()[-1])
-    assert np.array_equal(np.round([float(y) for y in truth_table]), [0, 1, 1, 0])
-    assert (tmp_path / "artifacts" / "xor.keras").exists()
+        last_lines = capsys.readouterr().out.splitlines()[-3:]
+        return [float(y) for y in re.findall(r"\d\.\d+", " ".join(last_lines))]
+
+    *_, guess_01, guess_00 = numbers_printed(guide)
+    assert guess_00 < 0.1 < 0.9 < guess_01
+    truth_table = numbers_printed(package)
+    assert np.array_equal(np.round(truth_table), [0, 1, 1, 0])
+    model = keras_xor.load_model("artifacts/xor.keras")
+    for file in ("artifacts/xor.onnx", "artifacts/xor.tflite", "artifacts/xor"):
+        keras_xor.export.export(model, file)
+    assert numbers_printed(elsewhere) == pytest.approx([truth_table[1]] * 3, abs=1e-6)
 
 
 def test_the_install_without_cuda_names_every_dependency():

@@ -15,7 +15,7 @@ from keras_xor.command_line import prediction_table, table
 
 SCRIPTS = [
     *("train.py", "predict.py", "plot_model.py", "plot_surface.py", "plot_history.py"),
-    *("seed_study.py", "benchmark.py"),
+    *("export.py", "seed_study.py", "benchmark.py"),
 ]
 
 
@@ -289,6 +289,11 @@ def test_help_is_light(light_process, name):
         ("seed_study.py --activation softmax", "--activation: it must be tanh, relu or sigmoid"),
         ("seed_study.py --csv a.txt", "--csv: it must end in .csv"),
         ("seed_study.py --to-file a.pdf", "--to-file"),
+        (
+            "export.py --to-file a.pb",
+            "--to-file: it must end in .onnx or .tflite, or name",
+        ),
+        ("export.py --model a.h5", "--model"),
         ("benchmark.py --repeats 5", "--repeats"),
     ],
 )
@@ -307,7 +312,7 @@ def test_another_backend(light_process, name, backend):
     assert f"KERAS_BACKEND is {backend!r}" in one_line(errors)
 
 
-@pytest.mark.parametrize("name", ["predict.py", "plot_model.py", "plot_surface.py"])
+@pytest.mark.parametrize("name", ["predict.py", "plot_model.py", "plot_surface.py", "export.py"])
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [

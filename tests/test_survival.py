@@ -3,7 +3,6 @@
 import contextlib
 import os
 import random
-import resource
 import shlex
 import signal
 import subprocess
@@ -13,7 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, one_line
+from conftest import ROOT, largest_file, one_line
 
 import keras_xor
 from keras_xor import checkpoints
@@ -154,17 +153,6 @@ def trained_before(script, tmp_path):
 
 def bytes_in(folder):
     return {file.name: file.read_bytes() for file in folder.iterdir()}
-
-
-@contextlib.contextmanager
-def largest_file(size):
-    """Have the operating system refuse to write more than `size` bytes to a file."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 @pytest.mark.parametrize(
