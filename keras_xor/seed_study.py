@@ -11,6 +11,7 @@ import tensorflow as tf
 from keras_xor import checks, recipe
 from keras_xor.checks import KerasXorError
 from keras_xor.data import random_examples, steps_per_stack
+from keras_xor.interrupts import held_interrupts
 from keras_xor.model import build_model, kernel_initializers
 from keras_xor.writing import replacing
 
@@ -71,9 +72,11 @@ def seed_study(
     for group in np.array_split(run_seeds, min(groups, seeds)):
         group_seeds = group.tolist()
         state = _initial_state(model, group_seeds)
-        for x, y in _stacked_batches(group_seeds, steps, batch_size).prefetch(1):
-            state = train_stack(state, x, y)
-            bar.add(len(y) * len(group))
+        with held_interrupts() as raise_held:
+            for x, y in _stacked_batches(group_seeds, steps, batch_size).prefetch(1):
+                state = train_stack(state, x, y)
+                bar.add(len(y) * len(group))
+                raise_held()
         rows += _rows(group_seeds, state, steps_per_epoch)
     return rows
 

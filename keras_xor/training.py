@@ -1,5 +1,7 @@
 """Keras's own `fit`, with many steps in one XLA program."""
 
+import contextlib
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -7,6 +9,7 @@ import tensorflow as tf
 from keras_xor import checks, recipe
 from keras_xor.checks import KerasXorError
 from keras_xor.data import stacked_xor_batches, steps_per_stack
+from keras_xor.interrupts import held_interrupts
 
 _LARGEST_LOSS = 1e6  # Of logits in the millions; one that learns has a loss below 1.
 
@@ -59,10 +62,7 @@ def train(
     stacks = stacked_xor_batches(
         steps_per_epoch, steps_per_execution, batch_size, seed, initial_epoch
     )
-    plain_steps_per_execution = model.steps_per_execution
-    model.steps_per_execution = steps_per_execution
-    model.train_function = _stack_train_function(model, stacks.element_spec)
-    try:
+    with _stacked_training(model, steps_per_execution, stacks), held_interrupts() as raise_held:
         history = model.fit(
             stacks.prefetch(1),
             epochs=epochs,
@@ -71,6 +71,7 @@ def train(
             shuffle=False,
             callbacks=_Callbacks(
                 callbacks,
+                raise_held,
                 add_history=True,
                 add_progbar=verbose != 0,
                 verbose=verbose,
@@ -79,9 +80,6 @@ def train(
                 model=model,
             ),
         )
-    finally:
-        model.steps_per_execution = plain_steps_per_execution
-        model.train_function = None
     losses = history.history.get("loss", [0.0])
     if _diverged(losses[-1]):
         raise KerasXorError(
@@ -124,6 +122,19 @@ def device():
     return keras.distribution.list_devices()[0]
 
 
+@contextlib.contextmanager
+def _stacked_training(model, steps_per_execution, stacks):
+    """Have `fit` train `model` a stack at a time, for as long as this lasts."""
+    plain_steps_per_execution = model.steps_per_execution
+    model.steps_per_execution = steps_per_execution
+    model.train_function = _stack_train_function(model, stacks.element_spec)
+    try:
+        yield
+    finally:
+        model.steps_per_execution = plain_steps_per_execution
+        model.train_function = None
+
+
 def _stack_train_function(model, stack_spec):
     """What `fit` calls for each `steps_per_execution` steps: one XLA program.
 
@@ -145,12 +156,17 @@ def _stack_train_function(model, stack_spec):
 
 
 class _Callbacks(keras.callbacks.CallbackList):
-    """Lets a shorter last group of steps end where the epoch does, and divergence end it all."""
+    """Lets a shorter last group of steps end where the epoch does; divergence or Ctrl-C end all."""
+
+    def __init__(self, callbacks, raise_held, **options):
+        super().__init__(callbacks, **options)
+        self._raise_held = raise_held
 
     def on_train_batch_end(self, batch, logs=None):
         super().on_train_batch_end(min(batch, self.params["steps"] - 1), logs)
         if _diverged(float(logs["loss"])):
             self.model.stop_training = True
+        self._raise_held()
 
 
 def _diverged(loss):
