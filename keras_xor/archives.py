@@ -11,12 +11,12 @@ import zipfile
 
 import h5py
 
-from keras_xor.checks import KerasXorError
+from keras_xor.checks import MOST_HIDDEN_UNITS, KerasXorError
 
 _MEMBERS = ["config.json", "metadata.json", "model.weights.h5"]
 _MOST_BYTES = 2**22  # of the file, which is some 25 kB for the guide's network
 _MOST_CONFIG_BYTES = 2**14  # of some 4 kB
-_LARGEST_NUMBER = 256  # such as units; with the limits above, some 40 MiB of weights
+_LARGEST_NUMBER = MOST_HIDDEN_UNITS  # With the limits above, some 40 MiB of weights
 _UNLIMITED = {"learning_rate", "seed", "shared_object_id"}
 
 _NETWORK = ("keras.src.models.functional", "Functional")

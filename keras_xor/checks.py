@@ -9,6 +9,8 @@ import operator
 import os
 from pathlib import Path
 
+MOST_HIDDEN_UNITS = 256
+
 
 class KerasXorError(ValueError):
     """Bad input, told in one line: what is wrong and what to do."""
@@ -43,7 +45,7 @@ def seeds(value, name="it"):
 
 def hidden_units(value, name="it"):
     """An int from 1 to 256, as many as are read back from a model file."""
-    return whole_number(value, name, highest=256)
+    return whole_number(value, name, highest=MOST_HIDDEN_UNITS)
 
 
 def activation(value, name="it"):

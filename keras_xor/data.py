@@ -56,8 +56,15 @@ def stacked_xor_batches(
                 steps = min(steps_per_execution, steps_per_epoch - step)
                 yield random_examples(rng, (steps, batch_size, 1))
 
-    spec = tf.TensorSpec((None, batch_size, 1), tf.uint8)
-    return tf.data.Dataset.from_generator(stacks, output_signature=({"x1": spec, "x2": spec}, spec))
+    return dataset_of(stacks, (None, batch_size, 1))
+
+
+def dataset_of(generator, shape):
+    """A `tf.data.Dataset` of what `random_examples` gives, in arrays of `shape`."""
+    spec = tf.TensorSpec(shape, tf.uint8)
+    return tf.data.Dataset.from_generator(
+        generator, output_signature=({"x1": spec, "x2": spec}, spec)
+    )
 
 
 def steps_per_stack(steps, batch_size):

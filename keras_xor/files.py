@@ -188,9 +188,7 @@ def load_record(path):
             states = len(weights[0])
             shapes = [(states, 2, units), (states, units), (states, units, 1), (states, 1)]
             sound = (
-                states > 0
-                and [weight.shape for weight in weights] == shapes
-                and all(np.isfinite(weight).all() for weight in weights)
+                states > 0 and [weight.shape for weight in weights] == shapes and _finite(weights)
             )
         except Exception:  # A stranger's file may fail anywhere in NumPy.
             sound = False

@@ -15,7 +15,7 @@ def build_model(
     """The guide's network, compiled and ready for `train`.
 
     Glorot-uniform kernels and zero biases, as Axon's dense layers have by default;
-    33 parameters. Compiled by XLA, with binary cross-entropy, SGD without momentum
+    33 parameters by default. Compiled by XLA, with binary cross-entropy, SGD without momentum
     and binary accuracy.
 
     Args:

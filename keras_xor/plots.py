@@ -1,4 +1,4 @@
-"""Pictures: the model as a graph, its decision surface and its learning curve."""
+"""Pictures: the model as a graph, its decision surface, its learning curve, and many runs."""
 
 import json
 import shutil

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from keras_xor import checks, recipe
 from keras_xor.checks import KerasXorError
-from keras_xor.data import random_examples, steps_per_stack
+from keras_xor.data import dataset_of, random_examples, steps_per_stack
 from keras_xor.interrupts import held_interrupts
 from keras_xor.model import build_model, kernel_initializers
 from keras_xor.writing import replacing
@@ -69,15 +69,14 @@ def seed_study(
     steps = epochs * steps_per_epoch
     bar = keras.utils.Progbar(seeds * steps, verbose=verbose)
     rows = []
-    for group in np.array_split(run_seeds, min(groups, seeds)):
-        group_seeds = group.tolist()
-        state = _initial_state(model, group_seeds)
+    for group in map(np.ndarray.tolist, np.array_split(run_seeds, min(groups, seeds))):
+        state = _initial_state(model, group)
         with held_interrupts() as raise_held:
-            for x, y in _stacked_batches(group_seeds, steps, batch_size).prefetch(1):
+            for x, y in _stacked_batches(group, steps, batch_size).prefetch(1):
                 state = train_stack(state, x, y)
                 bar.add(len(y) * len(group))
                 raise_held()
-        rows += _rows(group_seeds, state, steps_per_epoch)
+        rows += _rows(group, state, steps_per_epoch)
     return rows
 
 
@@ -90,11 +89,9 @@ def _stacked_batches(seeds, steps, batch_size):
         for step in range(0, steps, steps_at_once):
             shape = (min(steps_at_once, steps - step), batch_size, 1)
             runs = [random_examples(rng, shape) for rng in rngs]
-            x1, x2, y = zip(*((x["x1"], x["x2"], y) for x, y in runs), strict=True)
-            yield {"x1": np.stack(x1, 1), "x2": np.stack(x2, 1)}, np.stack(y, 1)
+            yield keras.tree.map_structure(lambda *arrays: np.stack(arrays, axis=1), *runs)
 
-    spec = tf.TensorSpec((None, len(seeds), batch_size, 1), tf.uint8)
-    return tf.data.Dataset.from_generator(stacks, output_signature=({"x1": spec, "x2": spec}, spec))
+    return dataset_of(stacks, (None, len(seeds), batch_size, 1))
 
 
 def _initial_state(model, seeds):

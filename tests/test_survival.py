@@ -148,7 +148,7 @@ def test_same_seed_same_bytes(tmp_path):
 def trained_before(script, tmp_path):
     """A folder with what an earlier run left there, and its bytes by names."""
     assert script("train.py", *SHORT_RUN, "--record") == (0, "", "")
-    return {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+    return bytes_in(tmp_path)
 
 
 def bytes_in(folder):
