@@ -10,10 +10,29 @@ import os
 from pathlib import Path
 
 MOST_HIDDEN_UNITS = 256
+_LEAST_RATE, _LARGEST_RATE = 1.2e-38, 3.4e38  # Within them, a number is one in float32, too.
 
 
 class KerasXorError(ValueError):
     """Bad input, told in one line: what is wrong and what to do."""
+
+    def __init__(self, message):
+        super().__init__(one_line(message))
+
+
+def one_line(message):
+    """`message` with no line break, as a file's name may bring, and of at most 1,000 letters."""
+    text = " ".join(str(message).splitlines())
+    return text if len(text) <= 1_000 else f"{text[:700]} ... {text[-295:]}"
+
+
+def shown(value):
+    """`repr(value)`, as far as it fits into a line of an error."""
+    try:
+        text = " ".join(repr(value).split())
+    except Exception:  # Such as of an int of 5,000 digits.
+        text = f"this {type(value).__name__}"
+    return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 def whole_number(value, name="it", lowest=1, highest=None):
@@ -24,8 +43,14 @@ def whole_number(value, name="it", lowest=1, highest=None):
         number = None
     if number is None or number < lowest or (highest is not None and number > highest):
         limits = f"of at least {lowest}" if highest is None else f"from {lowest} to {highest}"
-        raise KerasXorError(f"{name} must be a whole number {limits}, not {value!r}")
+        raise KerasXorError(f"{name} must be a whole number {limits}, not {shown(value)}")
     return number
+
+
+def count(value, name="it"):
+    """An int of at least 1, and of no more than an epoch or a step can be counted with."""
+    number = whole_number(value, name)
+    return number if number < 2**53 else whole_number(value, name, highest=2**53)
 
 
 def batch_size(value, name="it"):
@@ -50,8 +75,13 @@ def hidden_units(value, name="it"):
 
 def activation(value, name="it"):
     """The activation of the hidden layer: tanh, relu or sigmoid."""
-    if value not in ("tanh", "relu", "sigmoid"):
-        raise KerasXorError(f"{name} must be tanh, relu or sigmoid, not {value!r}")
+    return _one_of(value, name, "tanh", "relu", "sigmoid")
+
+
+def _one_of(value, name, *choices):
+    if not isinstance(value, str) or value not in choices:
+        *others, last = choices
+        raise KerasXorError(f"{name} must be {', '.join(others)} or {last}, not {shown(value)}")
     return value
 
 
@@ -72,31 +102,42 @@ def finite_number(value, name="it"):
     except (OverflowError, TypeError, ValueError):
         number = math.nan
     if not math.isfinite(number):
-        raise KerasXorError(f"{name} must be a finite number, not {value!r}")
+        raise KerasXorError(f"{name} must be a finite number, not {shown(value)}")
     return number
 
 
 def learning_rate(value, name="it"):
-    """A finite float above 0."""
+    """A float above 0 that is neither 0 nor infinite in float32."""
     number = finite_number(value, name)
     if number <= 0:
-        raise KerasXorError(f"{name} must be above 0, not {value!r}")
+        raise KerasXorError(f"{name} must be above 0, not {shown(value)}")
+    if not _LEAST_RATE <= number <= _LARGEST_RATE:
+        raise KerasXorError(
+            f"{name} must be from {_LEAST_RATE:g} to {_LARGEST_RATE:g}, not {shown(value)}: "
+            "beyond, it is 0 or infinite in float32"
+        )
     return number
 
 
 def rankdir(value, name="it"):
     """Graphviz's direction of a graph: TB, LR, BT or RL."""
-    if value not in ("TB", "LR", "BT", "RL"):
-        raise KerasXorError(f"{name} must be TB, LR, BT or RL, not {value!r}")
-    return value
+    return _one_of(value, name, "TB", "LR", "BT", "RL")
+
+
+def path(value, name="it"):
+    """A path as text."""
+    text = os.fspath(value) if isinstance(value, str | os.PathLike) else None
+    if not isinstance(text, str) or "\0" in text:
+        raise KerasXorError(f"{name} must be the name of a file, not {shown(value)}")
+    return text
 
 
 def file_name(value, name="it", suffixes=()):
     """A `Path` that ends in one of `suffixes`."""
-    path = Path(value)
-    if path.suffix not in suffixes:
-        raise KerasXorError(f"{name} must end in {' or '.join(suffixes)}, not {str(value)!r}")
-    return path
+    text = path(value, name)
+    if Path(text).suffix not in suffixes:
+        raise KerasXorError(f"{name} must end in {' or '.join(suffixes)}, not {shown(text)}")
+    return Path(text)
 
 
 def model_file(value, name="it"):
@@ -116,9 +157,13 @@ def chart_file(value, name="it"):
 
 def export_file(value, name="it"):
     """A path, as text, that ends in .onnx or .tflite or, of a folder, in / or no suffix."""
-    text = os.fspath(value).replace(os.sep, "/")
-    if not text.endswith("/") and Path(text).suffix not in ("", ".onnx", ".tflite"):
-        raise KerasXorError(f"{name} must end in .onnx or .tflite, or name a folder, not {text!r}")
+    text = path(value, name).replace(os.sep, "/")
+    file = Path(text)
+    suffix = "" if text.endswith("/") else file.suffix
+    if suffix not in ("", ".onnx", ".tflite") or file.name in ("", "..", ".onnx", ".tflite"):
+        raise KerasXorError(
+            f"{name} must end in .onnx or .tflite, or name a folder, not {shown(text)}"
+        )
     return text
 
 

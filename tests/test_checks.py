@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 
 import keras_xor
@@ -39,10 +40,15 @@ def test_check_converts(check, value, result):
         (checks.dpi, [0, 601]),
         (checks.resolution, [1, 201]),
         (checks.finite_number, ["x", "", None, "nan", "inf", "-inf", "1e400", 10**400]),
-        (checks.learning_rate, [0, -0.01, "nan", "inf", "x"]),
+        (checks.count, [0, 2**53 + 1, 10**5_000, -(10**5_000)]),
+        (checks.finite_number, [np.zeros(9), 1j, [np.nan] * 10**5, b"1" * 10**5]),
+        (checks.learning_rate, [0, -0.01, "nan", "inf", "x", 1e-39, 1e-50, 3.5e38]),
         (checks.hidden_units, [0, 257]),
-        (checks.activation, ["", "TANH", "linear"]),
-        (checks.rankdir, ["lr", "", "XY"]),
+        (checks.activation, ["", "TANH", "linear", None, np.zeros(3), ["tanh"], abs]),
+        (checks.rankdir, ["lr", "", "XY", None, np.array(["TB", "LR"])]),
+        (checks.path, [None, b"a.keras", "a\0b", 1, ["a"], np.array("a")]),
+        (checks.model_file, [None, b"a.keras", "a\0.keras", "a\n.h5", "a" * 10**5]),
+        (checks.export_file, [None, b"a.onnx", "a\0.onnx", "", ".", "/", "..", ".onnx"]),
         (checks.model_file, ["a", "a.h5", "a.keras.zip", ""]),
         (checks.model_picture, ["a", "a.gif", "a.PNG"]),
         (checks.chart_file, ["a", "a.pdf"]),
@@ -52,6 +58,14 @@ def test_check_converts(check, value, result):
 )
 def test_check_refuses_in_one_line(check, values):
     for value in values:
-        with pytest.raises(keras_xor.KerasXorError, match=r"^size must .+ not ") as refusal:
+        with pytest.raises(keras_xor.KerasXorError, match=r"^size must .+") as refusal:
             check(value, "size")
         assert "\n" not in str(refusal.value)
+        assert len(str(refusal.value)) < 250
+
+
+def test_an_error_is_one_line():
+    assert str(keras_xor.KerasXorError("a\nb\r\nc")) == "a b c"
+    long = str(keras_xor.KerasXorError("a" * 10_000 + ": name another"))
+    assert len(long) <= 1_000
+    assert long.endswith(": name another")
