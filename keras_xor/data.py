@@ -1,7 +1,5 @@
 """Random XOR batches as a `tf.data.Dataset`."""
 
-import math
-
 import numpy as np
 import tensorflow as tf
 
@@ -18,12 +16,14 @@ def xor_batches(batch_size=recipe.BATCH_SIZE, seed=None):
 
     Returns:
         A `tf.data.Dataset` of elements `({"x1": x1, "x2": x2}, y)`, each of shape
-        `(batch_size, 1)` and dtype uint8; `x1` and `x2` are uniform on {0, 1}.
+        `(batch_size, 1)` and dtype uint8; `x1` and `x2` are uniform on {0, 1}. Its
+        cardinality is `tf.data.INFINITE_CARDINALITY`.
 
     Raises:
         KerasXorError: `batch_size` or `seed` is out of range.
     """
-    return stacked_xor_batches(1, 1, batch_size, seed).unbatch()
+    batches = stacked_xor_batches(1, 1, batch_size, seed).unbatch()
+    return batches.apply(tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY))
 
 
 def stacked_xor_batches(
@@ -62,16 +62,18 @@ def stacked_xor_batches(
 def dataset_of(generator, shape):
     """A `tf.data.Dataset` of what `random_examples` gives, in arrays of `shape`."""
     spec = tf.TensorSpec(shape, tf.uint8)
+    options = tf.data.Options()
+    options.autotune.enabled = False  # Its thread can hold up the end of the data by 30 s.
     return tf.data.Dataset.from_generator(
         generator, output_signature=({"x1": spec, "x2": spec}, spec)
-    )
+    ).with_options(options)
 
 
 def steps_per_stack(steps, batch_size):
     """The largest equal share of `steps` that has at most 2**15 steps and 2**22 examples."""
     most = max(1, min(2**15, 2**22 // batch_size))
-    stacks = math.ceil(steps / most)
-    return math.ceil(steps / stacks)
+    stacks = -(-steps // most)
+    return -(-steps // stacks)
 
 
 def random_examples(rng, shape):

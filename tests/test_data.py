@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -74,6 +75,18 @@ def test_the_four_pairs_are_equally_frequent():
     counts = np.bincount((2 * x["x1"] + x["x2"]).ravel(), minlength=4)
     chi_square = np.sum((counts - 25_000) ** 2 / 25_000)
     assert 0.024 < chi_square < 16.27  # The 0.1 % and 99.9 % quantiles at 3 degrees of freedom.
+
+
+def test_the_batches_are_known_to_be_endless():
+    batches = keras_xor.xor_batches(4, seed=0)
+    assert batches.cardinality() == tf.data.INFINITE_CARDINALITY
+    model = keras_xor.build_model()
+    model.fit(batches, steps_per_epoch=3, epochs=2, shuffle=False, verbose=0)  # Without a warning.
+
+
+def test_no_thread_tunes_the_data():
+    for batches in (keras_xor.xor_batches(), stacked_xor_batches(10, 10, 32)):
+        assert batches.options().autotune.enabled is False
 
 
 def test_no_seed_gives_fresh_batches_at_every_iteration():
