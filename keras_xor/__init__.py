@@ -4,8 +4,9 @@ Names and modules that need TensorFlow load it on their first use: it takes seco
 """
 
 import importlib
+import importlib.metadata
 
-from keras_xor import checks
+from keras_xor import checks, recipe
 from keras_xor.checks import KerasXorError
 
 _HOMES = {
@@ -21,7 +22,9 @@ _MODULES = {
     *("plots", "prediction", "seed_study", "training", "writing"),
 }
 
-__all__ = ["KerasXorError", *_HOMES]
+__all__ = ["KerasXorError", "__version__", "recipe", *_HOMES]
+
+__version__ = importlib.metadata.version("keras_xor")
 
 
 def __getattr__(name):

@@ -1,23 +1,28 @@
-"""What a model file may hold, looked at before Keras builds anything from it.
+"""What a file may hold, looked at before Keras or NumPy makes anything of it.
 
 `keras.saving.load_model(safe_mode=True)` runs no code of a stranger's, but it does allocate what
-a file asks for, however much.
+a file asks for, however much. So does `numpy.load`.
 """
 
 import io
 import json
+import math
 import os
 import zipfile
 
 import h5py
+import numpy as np
 
 from keras_xor.checks import MOST_HIDDEN_UNITS, KerasXorError
 
+MOST_MODEL_BYTES = 2**22  # of the file, which is some 25 kB for the guide's network
+MOST_BYTES = 2**30  # of any other file
+
 _MEMBERS = ["config.json", "metadata.json", "model.weights.h5"]
-_MOST_BYTES = 2**22  # of the file, which is some 25 kB for the guide's network
 _MOST_CONFIG_BYTES = 2**14  # of some 4 kB
-_LARGEST_NUMBER = MOST_HIDDEN_UNITS  # With the limits above, some 40 MiB of weights
-_UNLIMITED = {"learning_rate", "seed", "shared_object_id"}
+_LARGEST_IN_LAYERS = MOST_HIDDEN_UNITS  # With the limits above, some 40 MiB of weights
+_LARGEST_ELSEWHERE = 2**10  # Such as the thresholds of a metric
+_UNLIMITED = {"learning_rate", "seed", "shared_object_id", "steps_per_execution"}
 
 _NETWORK = ("keras.src.models.functional", "Functional")
 _LAYERS = ("InputLayer", "Concatenate", "Dense")
@@ -26,40 +31,60 @@ _CLASSES = {
     (None, "__keras_tensor__"),
     ("keras", "DTypePolicy"),
 }
-_MODULES = {
+_OPTIMIZERS = {"keras.optimizers", "keras.optimizers.schedules"}  # Their numbers allocate nothing.
+_MODULES = _OPTIMIZERS | {
     *("keras.constraints", "keras.initializers", "keras.losses"),
-    *("keras.metrics", "keras.optimizers", "keras.regularizers"),
+    *("keras.metrics", "keras.regularizers"),
 }
 
 
-def check_archive(file):
-    """Raise unless Keras may read `file`: `KerasXorError`, or what damage makes a reader raise.
+def read_model(content):
+    """What a model file consists of, if Keras may read it.
 
     Args:
-        file: The model file, open for reading in binary.
+        content: The bytes of the file.
+
+    Returns:
+        Its configuration, a dict, and its weights, an HDF5 file as bytes.
+
+    Raises:
+        KerasXorError: Keras must not read it; or whatever damage makes a reader raise.
     """
-    if os.fstat(file.fileno()).st_size > _MOST_BYTES:
-        raise KerasXorError(f"it is larger than {_MOST_BYTES >> 20} MiB")
-    with zipfile.ZipFile(file) as archive:
+    if len(content) > MOST_MODEL_BYTES:
+        raise KerasXorError(f"it is larger than {MOST_MODEL_BYTES >> 20} MiB")
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
         members = archive.infolist()
         if sorted(member.filename for member in members) != _MEMBERS:
             raise KerasXorError(f"it does not hold just {', '.join(_MEMBERS)}")
-        # Keras stores; what is not compressed cannot unpack to more than there is.
-        if any(member.compress_type != zipfile.ZIP_STORED for member in members):
-            raise KerasXorError("its members are compressed, which Keras does not do")
-        _check_config(archive.read("config.json"))
-        _check_weights(archive.read("model.weights.h5"))
+        _check_stored(members)
+        config, weights = archive.read("config.json"), archive.read("model.weights.h5")
+    _check_weights(weights)
+    return read_config(config), weights
 
 
-def _check_config(content):
+def _check_stored(members):
+    # What is not compressed cannot unpack to more than there is.
+    if any(member.compress_type != zipfile.ZIP_STORED for member in members):
+        raise KerasXorError("its members are compressed, which Keras and this package do not do")
+
+
+def read_config(content):
+    """The configuration of a model, a dict, if Keras may build it; raises as `read_model`.
+
+    Args:
+        content: It as JSON.
+    """
     if len(content) > _MOST_CONFIG_BYTES:
         raise KerasXorError(f"its config.json is larger than {_MOST_CONFIG_BYTES >> 10} KiB")
     config = json.loads(content)
     if _class(config) != _NETWORK:
-        raise KerasXorError("it is not a functional model")
+        kind = config.get("class_name")
+        raise KerasXorError(f"it is not a functional model, but a {kind!r:.40}")
     _check_layers(config["config"]["layers"])
     for key, value in config.items():
-        _check_value(value, key)
+        largest = _LARGEST_IN_LAYERS if key == "config" else _LARGEST_ELSEWHERE
+        _check_value(value, key, largest)
+    return config
 
 
 def _check_layers(layers):
@@ -69,16 +94,19 @@ def _check_layers(layers):
         raise KerasXorError("it concatenates or uses a layer more than once")
 
 
-def _check_value(value, key):
+def _check_value(value, key, largest):
     if isinstance(value, dict):
-        _check_class(*_class(value))
+        module, name = _class(value)
+        _check_class(module, name)
+        if name is not None:
+            largest = math.inf if module in _OPTIMIZERS else min(largest, _LARGEST_ELSEWHERE)
         for key, item in value.items():
-            _check_value(item, key)
+            _check_value(item, key, largest)
     elif isinstance(value, list):
         for item in value:
-            _check_value(item, key)
-    elif isinstance(value, int | float) and key not in _UNLIMITED and abs(value) > _LARGEST_NUMBER:
-        raise KerasXorError(f"its {key!r:.40} is larger than {_LARGEST_NUMBER}")
+            _check_value(item, key, largest)
+    elif isinstance(value, int | float) and key not in _UNLIMITED and abs(value) > largest:
+        raise KerasXorError(f"its {key!r:.40} is larger than {largest}")
 
 
 def _class(value):
@@ -104,3 +132,36 @@ def _check_weights(content):
 
         if first := weights.visititems_links(complaint):
             raise KerasXorError(first)
+
+
+def read_arrays(file):
+    """The arrays of a NumPy archive, by their names, that takes no more memory than the file.
+
+    Args:
+        file: The archive, open for reading in binary.
+
+    Raises:
+        KerasXorError: it is too large or not as NumPy's `savez` writes it; or whatever
+            damage makes a reader raise.
+    """
+    size = os.fstat(file.fileno()).st_size
+    if size > MOST_BYTES:
+        raise KerasXorError(f"it is larger than {MOST_BYTES >> 20} MiB")
+    with zipfile.ZipFile(file) as archive:
+        members = archive.infolist()
+        _check_stored(members)
+        if sum(member.file_size for member in members) > size:
+            raise KerasXorError("its members overlap")
+        return {
+            name.removesuffix(".npy"): _array(archive.read(name)) for name in archive.namelist()
+        }
+
+
+def _array(content):
+    header = io.BytesIO(content)
+    if np.lib.format.read_magic(header) != (1, 0):
+        raise KerasXorError("its arrays are not of version 1.0")
+    shape, fortran_order, dtype = np.lib.format.read_array_header_1_0(header)
+    if dtype.hasobject:
+        raise KerasXorError("its arrays hold objects")
+    return np.ndarray(shape, dtype, content, header.tell(), order="F" if fortran_order else "C")

@@ -4,10 +4,10 @@ import time
 from pathlib import Path
 
 import keras
-import numpy as np
 
+from keras_xor.archives import read_arrays
 from keras_xor.checks import KerasXorError
-from keras_xor.files import write_arrays
+from keras_xor.files import opening, write_arrays
 from keras_xor.writing import replacing
 
 SECONDS = 5.0  # Between one checkpoint and the next, at least.
@@ -18,7 +18,8 @@ class Checkpoint(keras.callbacks.History):
     """A `History` that is kept on disk at the ends of epochs, with the state of the model.
 
     What `keras.callbacks.BackupAndRestore` keeps is in two files, of which a kill may leave
-    one old and one new, and lacks the history. This is one file, replaced as a whole.
+    one old and one new, and lacks the history. This is one file, replaced as a whole. What is
+    there already is replaced or deleted only if it is of the same run, and not ahead of this one.
 
     Args:
         path: Name of the file.
@@ -30,17 +31,38 @@ class Checkpoint(keras.callbacks.History):
 
     def __init__(self, path, settings, recorder=None):
         super().__init__()
-        self._path, self._recorder = Path(path), recorder
+        self.path, self._recorder = Path(path), recorder
         self._settings = {name: str(value) for name, value in settings.items()}
         self._due = time.monotonic() + SECONDS
 
     def on_epoch_end(self, epoch, logs=None):
+        if self.history and self.history.keys() != (logs or {}).keys():
+            raise KerasXorError(
+                f"{self.path} is of other metrics than this run: start anew without --resume"
+            )
         super().on_epoch_end(epoch, logs)
         start = time.monotonic()
         if start >= self._due and not self.model.stop_training:
-            _save(self._state(), self._path)
+            if self._may_replace():
+                _save(self._state(), self.path)
             end = time.monotonic()
             self._due = end + max(SECONDS, (end - start) / SHARE)
+
+    def found(self):
+        """What is in the file.
+
+        Returns:
+            The number of epochs of this run that are done, which is 0 where there is no file;
+            and why the file is not of this run, which is empty if it is, or there is none.
+        """
+        if not self.path.exists():
+            return 0, ""
+        try:
+            state = _load(self.path)
+            differences = self._differences(state)
+            return (0, differences) if differences else (_epochs_done(state), "")
+        except Exception:  # A file that is something else may fail anywhere.
+            return 0, "it is not a checkpoint, or damaged"
 
     def restore(self, model, epochs):
         """Bring `model`, the history and the recorder to where the file left them.
@@ -57,25 +79,20 @@ class Checkpoint(keras.callbacks.History):
             KerasXorError: the file is not a checkpoint of such a model, or one of other
                 settings or of more than `epochs`.
         """
-        if not self._path.exists():
+        if not self.path.exists():
             return 0
         try:
-            state = _load(self._path)
-            differences = [
-                f"{name} was {state['settings'][name]}, not {value}"
-                for name, value in self._settings.items()
-                if state["settings"][name] != value
-            ]
+            state = _load(self.path)
+            differences = self._differences(state)
             if not differences:
                 epochs_done = self._set_state(state, model)
         except Exception as error:  # A file that is something else may fail anywhere.
             raise KerasXorError(
-                f"{self._path} is not a checkpoint, or damaged: start anew without --resume"
+                f"{self.path} is not a checkpoint, or damaged: start anew without --resume"
             ) from error
         if differences:
             raise KerasXorError(
-                f"cannot resume, since {', and '.join(differences)}: "
-                "give the same, or start anew without --resume"
+                f"cannot resume, since {differences}: give the same, or start anew without --resume"
             )
         if epochs_done > epochs:
             raise KerasXorError(
@@ -85,8 +102,21 @@ class Checkpoint(keras.callbacks.History):
         return epochs_done
 
     def delete(self):
-        """Remove the file, when the run is done and its model saved."""
-        self._path.unlink(missing_ok=True)
+        """Remove the file, when the run is done and its model saved, unless it has more."""
+        if self._may_replace():
+            self.path.unlink(missing_ok=True)
+
+    def _may_replace(self):
+        epochs_there, difference = self.found()
+        epochs_done = max(map(len, self.history.values()), default=0)
+        return not difference and epochs_there <= epochs_done
+
+    def _differences(self, state):
+        return ", and ".join(
+            f"{name} was {state['settings'][name]}, not {value}"
+            for name, value in self._settings.items()
+            if state["settings"][name] != value
+        )
 
     def _state(self):
         return {
@@ -97,10 +127,12 @@ class Checkpoint(keras.callbacks.History):
         }
 
     def _set_state(self, state, model):
-        self.history = {name: values.tolist() for name, values in state["history"].items()}
+        epochs_done = _epochs_done(state)
+        self.history = {
+            name: values.astype(float).tolist() for name, values in state["history"].items()
+        }
         for variable, value in zip(_variables(model), state["variables"].values(), strict=True):
             variable.assign(value)
-        epochs_done = len(self.history["loss"])
         if self._recorder:
             record = [*state["record"].values()]
             shapes = [(1 + epochs_done, *weight.shape) for weight in model.get_weights()]
@@ -108,6 +140,13 @@ class Checkpoint(keras.callbacks.History):
                 raise ValueError("not a record of this model")
             self._recorder.weights = record
         return epochs_done
+
+
+def _epochs_done(state):
+    history = state["history"]
+    if {values.shape for values in history.values()} != {history["loss"].shape}:
+        raise ValueError("the columns of the history differ")
+    return len(history["loss"])
 
 
 def _variables(model):
@@ -126,8 +165,8 @@ def _save(state, path):
 
 def _load(path):
     state = {}
-    with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-        for key, array in archive.items():
+    with opening(path, "checkpoint") as file:
+        for key, array in read_arrays(file).items():
             group, name = key.split("/")
             state.setdefault(group, {})[name] = array
     return state

@@ -1,15 +1,17 @@
 """What the scripts share: options, errors in one line, a quiet TensorFlow."""
 
 import argparse
+import contextlib
 import gc
 import importlib
+import io
 import os
 import sys
 from pathlib import Path
 
 from keras_xor import checks, recipe
 from keras_xor.checks import KerasXorError
-from keras_xor.quiet import silent_stderr
+from keras_xor.quiet import silence
 
 
 class Parser(argparse.ArgumentParser):
@@ -22,7 +24,7 @@ class Parser(argparse.ArgumentParser):
         return super().parse_args(args, namespace)
 
     def error(self, message):
-        say(f"{message} (see {self.prog} --help)")
+        say(checks.one_line(f"{message} (see {self.prog} --help)"))
         sys.exit(2)
 
 
@@ -64,30 +66,96 @@ def checked(check):
     return convert
 
 
-def run(main, args, when_interrupted="run it again"):
-    """Call `main(args)`, with a quiet TensorFlow.
+def run(main, arguments):
+    """Call `main(arguments())`, with a quiet TensorFlow.
 
-    Bad input ends it with status 1 and one line, Ctrl-C with status 130 and the advice
-    `when_interrupted`.
+    Bad input ends it with status 1 and one line, Ctrl-C with status 130 and the advice that
+    the `KeyboardInterrupt` brings. Standard output that cannot be written ends it with status
+    1, too, but only when all else is done.
     """
+    with _standard_streams():
+        try:
+            args = arguments()
+            checks.keras_backend()
+            _import_keras()
+            main(args)
+        except KerasXorError as error:
+            say(error)
+            sys.exit(1)
+        except KeyboardInterrupt as interrupt:
+            if sys.stdout.isatty():
+                print()  # The cursor is behind a progress bar.
+            say(f"interrupted: {interrupt or 'run it again'}")
+            sys.exit(130)
+
+
+@contextlib.contextmanager
+def _standard_streams():
+    """Go on whatever becomes of standard output and error, and exit with 1 if output was lost."""
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:  # It is closed, and the next file opened would take its number.
+            os.open(os.devnull, os.O_RDWR)
+    plain = sys.stdout, sys.stderr
+    sys.stdout, sys.stderr = output, errors = _Stream(1, plain[0]), _Stream(2, plain[1])
     try:
-        checks.keras_backend()
-        _import_keras()
-        main(args)
-    except KerasXorError as error:
-        say(error)
-        sys.exit(1)
-    except KeyboardInterrupt:
-        if sys.stdout.isatty():
-            print()  # The cursor is behind a progress bar.
-        say(f"interrupted: {when_interrupted}")
-        sys.exit(130)
+        try:
+            yield
+        except SystemExit as exit:
+            if exit.code:
+                raise
+        output.flush()
+        if output.error:
+            if not isinstance(output.error, BrokenPipeError):  # Whose reader has seen enough.
+                reason = output.error.strerror
+                say(f"standard output cannot be written ({reason}): all else is done")
+            sys.exit(1)
+    finally:
+        output.flush()
+        errors.flush()
+        sys.stdout, sys.stderr = plain
+
+
+class _Stream(io.TextIOWrapper):
+    """A standard stream that keeps its first error and then discards what it is given."""
+
+    error = None
+
+    def __init__(self, descriptor, plain):
+        unbuffered = getattr(plain, "write_through", False)
+        super().__init__(
+            os.fdopen(descriptor, "wb", buffering=0 if unbuffered else -1, closefd=False),
+            encoding=getattr(plain, "encoding", "utf-8"),
+            errors="backslashreplace",
+            line_buffering=os.isatty(descriptor),
+            write_through=unbuffered,
+        )
+
+    def write(self, text):
+        try:
+            return super().write(text)
+        except OSError as error:
+            self._discard(error)
+            return len(text)
+
+    def flush(self):
+        try:
+            super().flush()
+        except OSError as error:
+            self._discard(error)
+
+    def _discard(self, error):
+        self.error = self.error or error
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, self.fileno())
+        os.close(null)
 
 
 def _import_keras():
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     gc.disable()
-    with silent_stderr():  # TensorFlow's first lines come before it heeds a log level.
+    with silence():  # TensorFlow's first lines come before it heeds a log level.
         importlib.import_module("keras")
     gc.freeze()  # What an import makes, stays: looking through it for garbage takes a second.
     gc.enable()

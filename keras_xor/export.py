@@ -1,17 +1,18 @@
 """The trained model for other runtimes, each asked before its export is called done."""
 
 import importlib.util
-import warnings
 from pathlib import Path
 
+import keras
 import numpy as np
 import tensorflow as tf
 
 from keras_xor import checks, recipe
 from keras_xor.checks import KerasXorError
+from keras_xor.model import check_model
 from keras_xor.prediction import predict
-from keras_xor.quiet import silent_stderr
-from keras_xor.writing import replacing, replacing_folder
+from keras_xor.quiet import silence
+from keras_xor.writing import MARK, replacing, replacing_folder
 
 TOLERANCE = 1e-5
 
@@ -19,12 +20,12 @@ TOLERANCE = 1e-5
 def export(model, to_file):
     """Write `model` for another runtime, with Keras's `model.export`, and check it there.
 
-    Inputs x1 and x2 keep their names and a free batch size. The runtime's answers on the
-    truth table and a grid of 50 x 50 points are compared with Keras's; what stood at
-    `to_file` stays until they agree.
+    Inputs x1 and x2 keep their names, this order and a free batch size. The runtime's answers
+    on the truth table and a grid of 50 x 50 points, asked for by the inputs' names and by their
+    positions, are compared with Keras's; what stood at `to_file` stays until they agree.
 
     Args:
-        model: A `keras.Model` such as `build_model` or `load_model` returns.
+        model: A `keras.Model` such as `build_model` or `load_model` returns, of float32.
         to_file: Name of a file that ends in .onnx (ONNX) or .tflite (LiteRT), or of a
             folder, by a trailing slash or no suffix (a TensorFlow SavedModel).
 
@@ -33,23 +34,28 @@ def export(model, to_file):
 
     Raises:
         KerasXorError: `to_file` has another suffix or cannot be written, a package is
-            missing, or the difference is larger.
+            missing, the model is of other inputs or not of float32, or the difference is
+            larger.
     """
     to_file = checks.export_file(to_file, "to_file")
-    format, packages, answers = _runtime(to_file)
-    missing = [name for name in packages if importlib.util.find_spec(name) is None]
+    check_model(model)
+    _check_float32(model)
+    format, packages, finish, answers = _runtime(to_file)
+    missing = [package for module, package in packages.items() if not _is_there(module)]
     if missing:
-        raise KerasXorError(
-            f"{to_file} takes {' and '.join(missing)}: pip install -e '.[export]' brings it"
-        )
+        raise KerasXorError(f"{to_file} takes what is not there: pip install {' '.join(missing)}")
     place = replacing_folder(to_file) if format == "tf_saved_model" else replacing(to_file)
+    model = _in_order(model)
     x, y = _points(model)
-    with place as new, warnings.catch_warnings(action="ignore"), silent_stderr():
+    with place as new, silence():
         try:
             model.export(str(new), format=format, verbose=False)
         except tf.errors.OpError as error:  # TensorFlow's own errors of a full disk.
             raise OSError(error.message) from error
-        difference = float(np.max(np.abs(answers(str(new), x).ravel() - y)))
+        finish(new)
+        difference = max(
+            float(np.max(np.abs(y - answer.ravel()))) for answer in answers(str(new), x)
+        )
         if not difference <= TOLERANCE:
             raise KerasXorError(
                 f"{to_file} would differ from Keras by {difference:.2g}, more than {TOLERANCE:g}: "
@@ -58,33 +64,89 @@ def export(model, to_file):
     return difference
 
 
+def _check_float32(model):
+    for layer in model.layers:
+        if layer.weights and layer.compute_dtype != "float32":
+            raise KerasXorError(
+                f"model must be of float32, but its layer {layer.name} computes in "
+                f"{layer.compute_dtype}: build it with dtype='float32'"
+            )
+
+
+def _in_order(model):
+    """`model` as one from a dict of x1 and x2, whatever structure and order it was built with."""
+    inputs = {tensor.name: tensor for tensor in model.inputs}
+    return keras.Model({"x1": inputs["x1"], "x2": inputs["x2"]}, model.outputs[0])
+
+
+def _is_there(module):
+    return importlib.util.find_spec(module) is not None
+
+
 def _runtime(to_file):
-    """Keras's name of the format, the packages it takes, and what asks the runtime."""
+    """Of a format: Keras's name, the packages it takes by their modules, a last touch, a test."""
+    onnx = {"tf2onnx": "tf2onnx", "onnxruntime": "onnxruntime"}
     return {
-        ".onnx": ("onnx", ("tf2onnx", "onnxruntime"), _ask_onnx),
-        ".tflite": ("litert", ("ai_edge_litert",), _ask_litert),
+        ".onnx": ("onnx", onnx, _finish_onnx, _ask_onnx),
+        ".tflite": ("litert", {"ai_edge_litert": "ai-edge-litert"}, _finish_litert, _ask_litert),
     }.get(
         "" if to_file.endswith("/") else Path(to_file).suffix,
-        ("tf_saved_model", (), _ask_saved_model),
+        ("tf_saved_model", {}, lambda folder: None, _ask_saved_model),
     )
+
+
+def _finish_onnx(file):
+    import onnx
+
+    model = onnx.load(file)
+    model.doc_string = MARK
+    onnx.save(model, file)
+
+
+def _finish_litert(file):
+    """Put x1 first: the converter sorts the inputs by a hash of their names."""
+    import flatbuffers
+    from ai_edge_litert import schema_py_generated as schema
+
+    model = schema.ModelT.InitFromPackedBuf(file.read_bytes())
+    model.description = MARK
+    graph = model.subgraphs[0]
+    graph.inputs = sorted(graph.inputs, key=lambda tensor: graph.tensors[tensor].name)
+    builder = flatbuffers.Builder()
+    builder.Finish(model.Pack(builder), b"TFL3")
+    file.write_bytes(builder.Output())
 
 
 def _ask_onnx(file, x):
     import onnxruntime
 
-    return onnxruntime.InferenceSession(file).run(None, x)[0]
+    session = onnxruntime.InferenceSession(file)
+    by_position = dict(zip([put.name for put in session.get_inputs()], x.values(), strict=True))
+    return [session.run(None, inputs)[0] for inputs in (x, by_position)]
 
 
 def _ask_litert(file, x):
     from ai_edge_litert.interpreter import Interpreter
 
-    (y,) = Interpreter(file).get_signature_runner()(**x).values()
-    return y
+    interpreter = Interpreter(file)
+    (by_name,) = interpreter.get_signature_runner()(**x).values()
+    for details, values in zip(interpreter.get_input_details(), x.values(), strict=True):
+        interpreter.resize_tensor_input(details["index"], values.shape)
+    interpreter.allocate_tensors()
+    for details, values in zip(interpreter.get_input_details(), x.values(), strict=True):
+        interpreter.set_tensor(details["index"], values)
+    interpreter.invoke()
+    return by_name, interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
 
 
 def _ask_saved_model(folder, x):
     loaded = tf.saved_model.load(folder)  # It holds the variables while it is named.
-    return loaded.serve(x).numpy()
+    signature = loaded.signatures["serving_default"]
+    names = [tensor.name.split(":")[0] for tensor in signature.inputs[: len(x)]]
+    (by_position,) = signature(
+        **dict(zip(names, map(tf.constant, x.values()), strict=True))
+    ).values()
+    return loaded.serve(x).numpy(), by_position.numpy()
 
 
 def _points(model):

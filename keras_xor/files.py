@@ -1,34 +1,56 @@
 """The trained model, its history and its record on disk, read with suspicion."""
 
+import codecs
 import contextlib
 import csv
+import hashlib
 import io
-import warnings
+import json
+import os
+import stat
+import zipfile
+from pathlib import Path
 
+import h5py
 import keras
 import numpy as np
 
 from keras_xor import checks, recipe
-from keras_xor.archives import check_archive
+from keras_xor.archives import MOST_BYTES, MOST_MODEL_BYTES, read_arrays, read_config, read_model
 from keras_xor.checks import KerasXorError
-from keras_xor.writing import replacing, replacing_all
+from keras_xor.model import MAPPING, check_model, is_of_xor
+from keras_xor.quiet import no_warnings
+from keras_xor.training import Recorder
+from keras_xor.writing import MARK, replacing, replacing_all
 
+_CHECKS = {
+    "model": checks.model_file,
+    "history": checks.csv_file,
+    "record": checks.record_file,
+}
 _ADVICE = "name a file that train.py wrote"
+_MOST_ROWS = 2**17  # Of a history, in memory
+_LONGEST_LINE = 2**13
 
 
 def save_model(model, path):
-    """Write `model` as a Keras archive, which `keras.saving.load_model` opens anywhere.
+    """Write `model` as a Keras archive, for `load_model` and `keras.saving.load_model`.
+
+    The file opens in Keras 3.15 and later, with or without this package. Keras 3.5 to 3.14 do
+    not know all that is in it: build the model there, and have `model.load_weights` read it.
 
     Args:
         model: The `keras.Model` to write, with its compilation and optimizer state.
-        path: Name of the file, ending in .keras. Folders are made as needed; a file
-            already there is replaced once the new one is complete.
+        path: Name of the file, ending in .keras. Folders are made as needed; a file of
+            this package already there is replaced once the new one is complete.
 
     Raises:
-        KerasXorError: `path` does not end in .keras or cannot be written, or a weight
-            is not finite.
+        KerasXorError: `path` does not end in .keras or cannot be written, a weight is not
+            finite, or `load_model` would not read it: `model.save` writes any model.
     """
-    with replacing(checks.model_file(path, "path")) as new:
+    path = checks.model_file(path, "path")
+    check_model(model)
+    with replacing(path) as new:
         _write_model(model, new)
 
 
@@ -44,28 +66,53 @@ def save_run(outputs, model, history, weights=None):
         weights: `Recorder.weights`, written as a NumPy archive. Defaults to `None`.
 
     Raises:
-        KerasXorError: a file cannot be written, or a weight of `model` is not finite.
+        KerasXorError: a file cannot be written, or `model` cannot be, as by `save_model`.
     """
+    check_model(model)
+    outputs = {name: _CHECKS[name](path, name) for name, path in outputs.items()}
     with replacing_all(outputs.values()) as files:
         new = dict(zip(outputs, files, strict=True))
-        _write_model(model, new["model"])
         _write_history(history, new["history"])
+        _write_model(model, new["model"], history=_digest(new["history"]))
         if weights:
-            write_arrays(new["record"], {str(n): weight for n, weight in enumerate(weights)})
+            arrays = {str(n): weight for n, weight in enumerate(weights)}
+            config = keras.saving.serialize_keras_object(model) | {"compile_config": None}
+            write_arrays(new["record"], arrays | {"model": np.array(json.dumps(config))})
 
 
-def _write_model(model, file):
+def _write_model(model, file, history=""):
+    """Write `model`, with the digest of the history that belongs to it, if it is known."""
     if not _finite(model.get_weights()):
         raise KerasXorError(
             "training diverged, for not all weights are finite: lower the learning rate"
         )
+    if model.compiled and not model.optimizer.built:
+        model.optimizer.build(model.trainable_variables)  # Else Keras warns when it loads it.
     model.save(file)
+    try:
+        read_model(file.read_bytes())
+        _check_network(model)
+    except KerasXorError as refusal:
+        raise KerasXorError(
+            f"this model is not written, since {refusal}: write it with model.save"
+        ) from None
+    _mark(file, f" {history}")
+
+
+def _mark(file, more=""):
+    """Sign an archive, a `Path` or file object, in its comment."""
+    with zipfile.ZipFile(file, "a") as archive:
+        archive.comment = f"{MARK}{more}".encode()
+
+
+def _digest(file):
+    return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 def _write_history(history, file):
     names = sorted(history.history)
     rows = zip(*(history.history[name] for name in names), strict=True)
-    with file.open("w", newline="") as lines:
+    with file.open("w", newline="", encoding="utf-8") as lines:
         writer = csv.writer(lines)
         writer.writerow(["epoch", *names])
         writer.writerows([epoch, *row] for epoch, row in enumerate(rows, start=1))
@@ -76,14 +123,17 @@ def write_arrays(file, arrays):
     # On a full disk, `np.savez` to a file leaves an archive that complains once more.
     content = io.BytesIO()
     np.savez(content, **arrays)
-    file.write_bytes(content.getvalue())
+    _mark(content)
+    if content.tell() > MOST_BYTES:
+        raise KerasXorError(f"{file.name} would be larger than {MOST_BYTES >> 20} MiB")
+    file.write_bytes(content.getbuffer())
 
 
 def load_model(path):
     """Read a model that `save_model` wrote, compiled.
 
-    The file may be a stranger's: it is looked at first, then loaded with `safe_mode=True`
-    and without custom objects.
+    The file may be a stranger's: its bytes are read once and looked at, and a model is built from
+    them with `safe_mode=True` and without custom objects.
 
     Args:
         path: Name of the file, ending in .keras.
@@ -98,32 +148,44 @@ def load_model(path):
             `build_model`, or a weight is not finite.
     """
     path = checks.model_file(path, "path")
-    with _opening(path, "model") as file:
-        try:
-            check_archive(file)
-            model = _load_quietly(path)
-            _check_network(model)
-        except KerasXorError as refusal:
-            raise KerasXorError(f"{path} cannot be used, since {refusal}: {_ADVICE}") from None
-        except Exception as error:  # A stranger's file may fail anywhere in Keras.
-            raise KerasXorError(f"{path} is not a Keras model, or damaged: {_ADVICE}") from error
+    with opening(path, "model") as file:
+        content = file.read(MOST_MODEL_BYTES + 1)
+    try:
+        config, weights = read_model(content)
+        model = _build(config, weights)
+        _check_network(model)
+    except KerasXorError as refusal:
+        raise KerasXorError(f"{path} cannot be used, since {refusal}: {_ADVICE}") from None
+    except Exception as error:  # A stranger's file may fail anywhere in Keras.
+        raise KerasXorError(f"{path} is not a Keras model, or damaged: {_ADVICE}") from error
     return model
 
 
-def _load_quietly(path):
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", UserWarning)  # Keras warns of weights it does not find.
-        return keras.saving.load_model(path, safe_mode=True)
+def _build(config, weights):
+    with no_warnings():  # An odd file may cause any.
+        model = keras.saving.deserialize_keras_object(config, safe_mode=True)
+    with h5py.File(io.BytesIO(weights)) as file:
+        for number, layer in enumerate(layer for layer in model.layers if layer.weights):
+            name = f"dense_{number}" if number else "dense"  # As Keras counts them.
+            layer.load_own_variables(file[f"layers/{name}/vars"])
+        if model.compiled:
+            _load_optimizer(model.optimizer, file.get("optimizer/vars", {}))
+    return model
+
+
+def _load_optimizer(optimizer, state):
+    """Give `optimizer` its state back, which one that has not trained may lack."""
+    untrained = type(optimizer).from_config(optimizer.get_config())
+    if len(state) == len(optimizer.variables):
+        optimizer.load_own_variables(state)
+    elif len(state) != len(untrained.variables):
+        raise KerasXorError("the state of its optimizer is not complete")
 
 
 def _check_network(model):
     """Raise `KerasXorError` unless `model` gives a probability for `x1` and `x2`."""
-    inputs = {tensor.name: tensor.shape for tensor in model.inputs}
-    outputs = [tensor.shape for tensor in model.outputs]
-    if (inputs, outputs) != ({"x1": (None, 1), "x2": (None, 1)}, [(None, 1)]):
-        raise KerasXorError(
-            "it does not map inputs x1 and x2 of shape (None, 1) to one output of shape (None, 1)"
-        )
+    if not is_of_xor(model):
+        raise KerasXorError(f"it does not map {MAPPING}")
     if model.layers[-1].get_config().get("activation") != "sigmoid":
         raise KerasXorError("its output is not that of a sigmoid")
     x1, x2 = np.array(recipe.TRUTH_TABLE, np.float32).reshape(2, -1, 1)
@@ -136,35 +198,65 @@ def _finite(arrays):
 
 
 def load_history(path):
-    """Read the history that `save_run` wrote.
+    """Read the history that `save_run` or `keras.callbacks.CSVLogger` wrote.
+
+    It may have been through a spreadsheet, which adds a byte order mark and may separate by
+    semicolons, with decimal commas.
 
     Args:
         path: Name of the file, ending in .csv.
 
     Returns:
-        A list of dicts `{"epoch": int, "accuracy": float, "loss": float}`.
+        A list of dicts `{"epoch": int, "loss": float}` and a float for every other column,
+        or `None` where it says "NA". Of more than 131,072 epochs, some at equal distances.
 
     Raises:
         KerasXorError: there is no such file, or it is not such a history.
     """
     path = checks.csv_file(path, "path")
-    with _opening(path, "history") as file:
+    with opening(path, "history") as file:
         try:
-            text = io.TextIOWrapper(file, encoding="utf-8", newline="")
-            rows = list(csv.DictReader(text, strict=True))
-            history = [
-                {
-                    "epoch": checks.whole_number(row["epoch"]),
-                    "accuracy": checks.finite_number(row["accuracy"]),
-                    "loss": checks.finite_number(row["loss"]),
-                }
-                for row in rows
-            ]
-        except (KeyError, ValueError, csv.Error):
+            history = _thinned(_history_rows(file))
+        except (AttributeError, KeyError, ValueError, csv.Error):
             history = []
     if not history:
         raise KerasXorError(f"{path} is not a history of training: {_ADVICE}")
     return history
+
+
+def _history_rows(file):
+    lines = map(_checked_line, codecs.iterdecode(file, "utf-8-sig"))
+    header = next(lines, "")
+    comma, point = (";", ",") if ";" in header else (",", ".")
+    names = next(csv.reader([header], delimiter=comma, strict=True), [])
+    for row in csv.DictReader(lines, names, delimiter=comma, strict=True):
+        row = {name: text.replace(point, ".") for name, text in row.items()}
+        yield {
+            "epoch": checks.whole_number(row.pop("epoch"), lowest=0),
+            "loss": checks.finite_number(row.pop("loss")),
+            **{
+                name: None if text == "NA" else checks.finite_number(text)
+                for name, text in row.items()
+            },
+        }
+
+
+def _checked_line(line):
+    if len(line) > _LONGEST_LINE:
+        raise ValueError("a line is too long")
+    return line
+
+
+def _thinned(rows):
+    """A list of `rows`, or of every second, fourth, eighth of them, and so on, and the last."""
+    kept, every, row = [], 1, None
+    for number, row in enumerate(rows):
+        if number % every == 0:
+            kept.append(row)
+        if len(kept) > _MOST_ROWS:
+            del kept[1::2]
+            every *= 2
+    return kept if not kept or kept[-1] is row else [*kept, row]
 
 
 def load_record(path):
@@ -174,35 +266,76 @@ def load_record(path):
         path: Name of the file, ending in .npz.
 
     Returns:
-        A list of float32 arrays, as `Recorder.weights` of a model of `build_model`.
+        A `keras_xor.training.Recorder` as it was after the training, with a `model` like
+        the one that was trained, not compiled.
 
     Raises:
         KerasXorError: there is no such file, or it is not such a record.
     """
     path = checks.record_file(path, "path")
-    units = recipe.HIDDEN_UNITS
-    with _opening(path, "record", made_by="train.py --record") as file:
+    with opening(path, "record", made_by="train.py --record") as file:
         try:
-            archive = np.load(file, allow_pickle=False)
-            weights = [archive[name] for name in archive.files]
-            states = len(weights[0])
-            shapes = [(states, 2, units), (states, units), (states, units, 1), (states, 1)]
-            sound = (
-                states > 0 and [weight.shape for weight in weights] == shapes and _finite(weights)
-            )
-        except Exception:  # A stranger's file may fail anywhere in NumPy.
-            sound = False
-    if not sound:
-        raise KerasXorError(f"{path} is not a record of training: name a file of train.py --record")
-    return weights
+            return _recorder(read_arrays(file))
+        except Exception as error:  # A stranger's file may fail anywhere in NumPy and Keras.
+            raise KerasXorError(
+                f"{path} is not a record of training: name a file of train.py --record"
+            ) from error
+
+
+def _recorder(arrays):
+    config = read_config(str(arrays.pop("model")))
+    with no_warnings():
+        model = keras.saving.deserialize_keras_object(config | {"compile_config": None})
+    _check_network(model)
+    weights = list(arrays.values())
+    states = len(weights[0])
+    if [weight.shape for weight in weights] != [(states, *w.shape) for w in model.get_weights()]:
+        raise KerasXorError("its weights are not those of its model")
+    if not states or not _finite(weights):
+        raise KerasXorError("its weights are not finite, or none")
+    recorder = Recorder()
+    recorder.set_model(model)
+    recorder.weights = weights
+    return recorder
+
+
+def of_another_run(path):
+    """Whether a history or a record is of another run than the model that is beside it.
+
+    Args:
+        path: Name of the file, ending in .csv or .npz. The model has the same name, but
+            for its ending, .keras.
+
+    Returns:
+        `True` if they do not match; `False` if they do, or if it cannot be told.
+    """
+    model_file = Path(path).with_suffix(".keras")
+    try:
+        if Path(path).suffix == ".npz":
+            last = [weight[-1] for weight in load_record(path).weights]
+            pairs = zip(last, load_model(model_file).get_weights(), strict=True)
+            return not all(np.array_equal(*pair) for pair in pairs)
+        with zipfile.ZipFile(model_file) as archive:
+            digest = archive.comment.removeprefix(f"{MARK} ".encode()).decode()
+        return bool(digest) and digest != _digest(Path(path))
+    except (OSError, ValueError, zipfile.BadZipFile):
+        return False
 
 
 @contextlib.contextmanager
-def _opening(path, what, made_by="train.py"):
+def opening(path, what, made_by="train.py"):
+    """Open a file for reading in binary; `KerasXorError` if it is not there, or no file."""
     try:
-        with path.open("rb") as file:
+        # Opened without waiting: a FIFO would wait for its writer.
+        with open(path, "rb", opener=_open_without_waiting) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise KerasXorError(f"{path} is not a regular file: {_ADVICE}")
             yield file
     except FileNotFoundError:
         raise KerasXorError(f"no {what} at {path}: run python scripts/{made_by} first") from None
     except OSError as error:
         raise KerasXorError(f"cannot read {path} ({error.strerror}): {_ADVICE}") from error
+
+
+def _open_without_waiting(path, flags):
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))

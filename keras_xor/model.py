@@ -4,6 +4,9 @@ import keras
 import numpy as np
 
 from keras_xor import checks, recipe
+from keras_xor.checks import KerasXorError, shown
+
+MAPPING = "inputs x1 and x2 of shape (None, 1) to one output of shape (None, 1)"
 
 
 def build_model(
@@ -36,19 +39,22 @@ def build_model(
     learning_rate = checks.learning_rate(learning_rate, "learning_rate")
     hidden_initializer, output_initializer = kernel_initializers(seed)
 
-    x1 = keras.Input(shape=(1,), name="x1")
-    x2 = keras.Input(shape=(1,), name="x2")
-    x = keras.layers.Concatenate(name="pair")([x1, x2])
+    # Of float32 whatever Keras's own default is: so are the data, the files and the exports.
+    x1 = keras.Input(shape=(1,), dtype="float32", name="x1")
+    x2 = keras.Input(shape=(1,), dtype="float32", name="x2")
+    x = keras.layers.Concatenate(dtype="float32", name="pair")([x1, x2])
     x = keras.layers.Dense(
         checks.hidden_units(hidden_units, "hidden_units"),
         activation=checks.activation(activation, "activation"),
         kernel_initializer=hidden_initializer,
+        dtype="float32",
         name="hidden",
     )(x)
     y = keras.layers.Dense(
         1,
         activation="sigmoid",
         kernel_initializer=output_initializer,
+        dtype="float32",
         name="y",
     )(x)
 
@@ -69,3 +75,29 @@ def kernel_initializers(seed=None):
     # Two seeds: layers that share one draw their kernels from the same numbers.
     words = np.random.SeedSequence(seed).generate_state(2)
     return [keras.initializers.GlorotUniform(int(word)) for word in words]
+
+
+def check_model(model, functional=True):
+    """Raise `KerasXorError` unless `model` is a Keras model from x1 and x2 to one output.
+
+    Args:
+        model: What a caller gave.
+        functional: Whether it must be a functional model. Of another, only a call tells what
+            it maps, and it is let pass. Defaults to `True`.
+    """
+    if not isinstance(model, keras.Model):
+        raise KerasXorError(f"model must be a keras.Model, not {shown(model)}")
+    if isinstance(model, keras.Sequential):
+        raise KerasXorError("model must have two inputs, x1 and x2, which no Sequential has")
+    if not hasattr(model, "inputs"):
+        if functional:
+            raise KerasXorError("model must be functional: make it by keras.Model(inputs, outputs)")
+    elif not is_of_xor(model):
+        raise KerasXorError(f"model must map {MAPPING}")
+
+
+def is_of_xor(model):
+    """Whether a functional `model` has the inputs and the output of `build_model`."""
+    inputs = {tensor.name: tensor.shape for tensor in model.inputs}
+    outputs = [tensor.shape for tensor in model.outputs]
+    return (inputs, outputs) == ({"x1": (None, 1), "x2": (None, 1)}, [(None, 1)])

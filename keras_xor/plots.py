@@ -1,7 +1,13 @@
 """Pictures: the model as a graph, its decision surface, its learning curve, and many runs."""
 
+import html
 import json
+import re
 import shutil
+import struct
+import subprocess
+import tempfile
+import zlib
 
 import altair as alt
 import contourpy
@@ -11,10 +17,13 @@ import pygraphviz
 import vl_convert
 
 from keras_xor import checks, recipe
-from keras_xor.model import build_model
+from keras_xor.checks import KerasXorError, shown
 from keras_xor.prediction import predict
-from keras_xor.quiet import silent_stderr
-from keras_xor.writing import replacing
+from keras_xor.quiet import silence
+from keras_xor.writing import MARK, replacing
+
+_MOST_ROWS = 150_000  # Of all surfaces of a chart, which is some 12 MB.
+_MOST_POINTS = 10_000  # Of a line
 
 
 def plot_model(model, to_file="model.png", rankdir="TB", dpi=200):
@@ -28,28 +37,55 @@ def plot_model(model, to_file="model.png", rankdir="TB", dpi=200):
         dpi: Dots per inch of a .png, 1 to 600. Defaults to 200, Keras's own.
 
     Raises:
-        KerasXorError: `to_file` has another suffix or cannot be written, `rankdir` is
-            not one of the four, or `dpi` is out of range.
+        KerasXorError: `model` is not a Keras model, or not built; `to_file` has another
+            suffix or cannot be written; `rankdir` is not one of the four; or `dpi` is out of
+            range.
     """
+    if not isinstance(model, keras.Model) or not model.built:
+        raise KerasXorError(f"model must be a keras.Model that is built, not {shown(model)}")
     to_file = checks.model_picture(to_file, "to_file")
     dpi = checks.dpi(dpi, "dpi")
-    options = {
-        "show_shapes": True,
-        "show_dtype": True,
-        "show_layer_names": True,
-        "show_layer_activations": True,
-        "rankdir": checks.rankdir(rankdir, "rankdir"),
+    graph = keras.utils.model_to_dot(
+        model,
+        show_shapes=True,
+        show_dtype=True,
+        show_layer_names=True,
+        show_layer_activations=True,
+        rankdir=checks.rankdir(rankdir, "rankdir"),
         # Graphviz 2.43 cuts off an .svg that is not of 72 dots per inch, one a point.
-        "dpi": dpi if to_file.suffix == ".png" else 72,
-    }
-    with replacing(to_file) as new:
-        if shutil.which("dot"):
-            keras.utils.plot_model(model, new, **options)
-        else:
-            graph = keras.utils.model_to_dot(model, **options)
-            # The wheel's fontconfig warns of system settings that it does not know.
-            with silent_stderr():
-                pygraphviz.AGraph(string=graph.to_string()).draw(str(new), prog="dot")
+        dpi=dpi if to_file.suffix == ".png" else 72,
+    )
+    _escape_names(graph, model)
+    _write(_drawn(graph, to_file.suffix[1:]), to_file)
+
+
+def _escape_names(graph, model):
+    """Keras puts names into the HTML of a label as they are."""
+    for layer in model.layers:
+        names = (layer.name, getattr(getattr(layer, "activation", None), "__name__", ""))
+        for node in graph.get_node(str(id(layer))):
+            label = node.get_label()
+            for name in names:
+                label = label.replace(f"<b>{name}</b>", f"<b>{html.escape(name)}</b>")
+            node.set_label(label)
+
+
+def _drawn(graph, format):
+    """The picture of a graph, by the `dot` program or else by the wheel, which carries Graphviz."""
+    text = graph.to_string()
+    if shutil.which("dot"):
+        done = subprocess.run(["dot", f"-T{format}"], input=text.encode(), capture_output=True)
+        if not done.returncode:
+            return done.stdout
+    # To a file, on a disk that is full, the wheel's Graphviz would end the process. Its fontconfig
+    # warns of system settings that it does not know.
+    try:
+        with silence():
+            return pygraphviz.AGraph(string=text).draw(format=format, prog="dot")
+    except OSError as error:  # It draws from a temporary file.
+        raise KerasXorError(
+            f"cannot draw ({error.strerror}): make room in {tempfile.gettempdir()}"
+        ) from error
 
 
 def surface(model, resolution=recipe.RESOLUTION):
@@ -70,27 +106,28 @@ def surface(model, resolution=recipe.RESOLUTION):
     """
     resolution = checks.resolution(resolution, "resolution")
     return _surface_layers(resolution, size=360).properties(
-        data={"values": _surface_rows(model, resolution)}, title=_SURFACE_TITLE
+        data={"values": _surface_rows(model, resolution)}, title=_SURFACE_TITLE, padding=_PADDING
     )
 
 
-def surface_by_epoch(weights, resolution=recipe.RESOLUTION):
+def surface_by_epoch(record, resolution=recipe.RESOLUTION):
     """Chart how the surface formed, with a slider over the epochs.
 
     Args:
-        weights: What `Recorder` recorded or `load_record` read. Of more than 50 epochs,
-            50 at equal distances are taken, the last among them, and 0; the slider
-            shows the nearest.
+        record: A `Recorder` that has recorded, or that `load_record` read. Of more than 50
+            epochs, 50 at equal distances are taken, the last among them, and 0; the slider
+            shows the nearest. Of higher resolutions than 50 fewer are taken, 3 of 200, so
+            that the chart stays below 150,000 rows.
         resolution: As for `surface`.
 
     Returns:
         An `altair.LayerChart` as of `surface`, of rows that have the field epoch too.
 
     Raises:
-        KerasXorError: `resolution` is out of range.
+        KerasXorError: nothing is recorded, or `resolution` is out of range.
     """
     resolution = checks.resolution(resolution, "resolution")
-    rows = _rows_by_epoch(weights, resolution, most=51)
+    rows = _rows_by_epoch(record, resolution, most=51)
     last = rows[-1]
     epoch = alt.param(
         name="epoch",
@@ -100,59 +137,91 @@ def surface_by_epoch(weights, resolution=recipe.RESOLUTION):
     nearest = f"datum.frame == round(epoch * {last['frame'] / max(1, last['epoch'])})"
     return (
         _surface_layers(resolution, size=360)
-        .properties(data={"values": rows}, title=_SURFACE_TITLE)
+        .properties(data={"values": rows}, title=_SURFACE_TITLE, padding=_PADDING)
         .transform_filter(nearest)
         .add_params(epoch)
     )
 
 
-def surface_multiples(weights, resolution=recipe.RESOLUTION):
+def surface_multiples(record, resolution=recipe.RESOLUTION):
     """Chart how the surface formed, as up to eight small surfaces side by side.
 
     Args:
-        weights: As for `surface_by_epoch`; of more than 7 epochs, 7 and 0 are taken.
+        record: As for `surface_by_epoch`; of more than 7 epochs, 7 and 0 are taken.
         resolution: As for `surface`.
 
     Returns:
         An `altair.FacetChart` of the rows of `surface_by_epoch`.
 
     Raises:
-        KerasXorError: `resolution` is out of range.
+        KerasXorError: nothing is recorded, or `resolution` is out of range.
     """
     resolution = checks.resolution(resolution, "resolution")
-    return _surface_layers(resolution, size=180).facet(
-        alt.Facet("epoch:O"),
-        columns=4,
-        data={"values": _rows_by_epoch(weights, resolution, most=8)},
-        title=_SURFACE_TITLE,
+    return (
+        _surface_layers(resolution, size=180)
+        .facet(
+            alt.Facet("epoch:O"),
+            columns=4,
+            data={"values": _rows_by_epoch(record, resolution, most=8)},
+            title=_SURFACE_TITLE,
+        )
+        .properties(padding=_PADDING)
     )
 
 
 def learning_curve(history):
-    """Chart loss and accuracy by epoch.
+    """Chart loss, accuracy and what else a history has, by epoch.
 
     Args:
-        history: List of dicts with the keys epoch, accuracy and loss, as of `load_history`.
+        history: The `keras.callbacks.History` that `train` returned, or a list of dicts with
+            the keys epoch, loss and others, as of `load_history`. Of more than 10,000 epochs,
+            10,000 at equal distances are drawn.
 
     Returns:
-        An `altair.VConcatChart` of two panels, of rows with those fields.
+        An `altair.VConcatChart` of a panel for each key but epoch, of rows with those fields.
+
+    Raises:
+        KerasXorError: `history` is empty, or something else.
     """
+    rows = _history_rows(history)
+    rows = [rows[index] for index in _evenly(len(rows), _MOST_POINTS)]
     epoch = alt.X("epoch:Q", axis=alt.Axis(tickMinStep=1), scale=alt.Scale(nice=False))
-    panels = [
-        alt.Chart(width=480, height=150)
-        .mark_line(point=len(history) <= 50)
-        .encode(
-            x=epoch,
-            y=alt.Y(f"{name}:Q", scale=scale),
-            tooltip=["epoch:Q", alt.Tooltip(f"{name}:Q", format=".5f")],
+    panels = []
+    for name in sorted(rows[0].keys() - {"epoch"}, key=lambda name: (name != "loss", name)):
+        # Vega would read a dot or a bracket of a name as a path.
+        value = {
+            "field": re.sub(r"([\\.\[\]'\"])", r"\\\1", name),
+            "type": "quantitative",
+            "title": name,
+        }
+        scale = alt.Scale(domain=[0, 1]) if name == "accuracy" else alt.Scale(zero=True)
+        panels.append(
+            alt.Chart(width=480, height=150)
+            .mark_line(point=len(rows) <= 50)
+            .encode(
+                x=epoch,
+                y=alt.Y(**value, scale=scale),
+                tooltip=["epoch:Q", alt.Tooltip(**value, format=".5f")],
+            )
         )
-        for name, scale in (("loss", alt.Scale(zero=True)), ("accuracy", alt.Scale(domain=[0, 1])))
-    ]
     return alt.vconcat(
         *panels,
-        data={"values": history},
+        data={"values": rows},
         title=alt.TitleParams("How the network learned", anchor="start"),
     )
+
+
+def _history_rows(history):
+    if isinstance(history, keras.callbacks.History):
+        columns = history.history
+        rows = zip(*columns.values(), strict=True)
+        history = [
+            {"epoch": epoch, **dict(zip(columns, row, strict=True))}
+            for epoch, row in enumerate(rows, start=1)
+        ]
+    if not history or not isinstance(history, list):
+        raise KerasXorError(f"history must be what train returned, not {shown(history)}")
+    return history
 
 
 def distributions(rows):
@@ -165,8 +234,13 @@ def distributions(rows):
     Returns:
         An `altair.ConcatChart` of four histograms, of rows with the fields point, low,
         high and runs, or point and article.
+
+    Raises:
+        KerasXorError: no run is left.
     """
     runs = [row for row in rows if all(np.isfinite(row[point]) for point in recipe.POINTS)]
+    if not runs:
+        raise KerasXorError("there is no run to draw: all diverged, or there were none")
     return alt.concat(
         *(_histogram(point) for point in recipe.POINTS),
         columns=2,
@@ -193,19 +267,74 @@ def save(chart, to_file):
         KerasXorError: `to_file` has another suffix or cannot be written.
     """
     to_file = checks.chart_file(to_file, "to_file")
+    if not isinstance(chart, alt.TopLevelMixin):
+        raise KerasXorError(f"chart must be an Altair chart, not {shown(chart)}")
     spec = chart.to_dict(validate=False)  # The rows of a record take 10 s to validate.
     if to_file.suffix == ".png":
         content = vl_convert.vegalite_to_png(spec, scale=2)
     elif to_file.suffix == ".svg":
         content = vl_convert.vegalite_to_svg(spec).encode()
     elif to_file.suffix == ".html":
-        content = vl_convert.vegalite_to_html(spec, bundle=True, renderer="canvas").encode()
+        content = _page(spec).encode()
     else:
-        content = json.dumps(spec, indent=1).encode()
+        content = json.dumps(spec | {"usermeta": {"generator": MARK}}, indent=1).encode()
+    _write(content, to_file)
+
+
+def _write(content, to_file):
+    """Write a picture, signed in the way of its kind."""
+    mark = MARK.encode()
+    if to_file.suffix == ".png":
+        chunk = b"tEXtSoftware\0" + mark
+        end = struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib.crc32(chunk))
+        content = content[:-12] + end + content[-12:]  # Before its last chunk.
+    elif to_file.suffix in (".svg", ".html"):
+        content += b"\n<!-- %s -->\n" % mark
+    elif to_file.suffix == ".pdf":
+        content += b"%% %s\n" % mark
     with replacing(to_file) as new:
         new.write_bytes(content)
 
 
+def _page(spec):
+    """A chart as a page with nothing from elsewhere."""
+    title = html.escape(spec["title"]["text"])
+    values = json.dumps(spec).replace("<", r"\u003c")  # A name may not end the script.
+    return _PAGE.format(title=title, library=vl_convert.javascript_bundle(), spec=values)
+
+
+_PAGE = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<title>{title}</title>
+</head>
+<body>
+<div id="chart"></div>
+<script>
+{library}
+vegaEmbed("#chart", {spec}, {{renderer: "canvas"}});
+</script>
+</body>
+</html>
+"""
+
+
+def _in_notebook(spec, **options):
+    """What a notebook shows of a chart: its page in a frame, with no need of a network."""
+    height = float(re.search(r'height="([\d.]+)"', vl_convert.vegalite_to_svg(spec))[1])
+    page = html.escape(_page(spec))
+    style = f"width: 100%; height: {height + 60:.0f}px; border: none"  # With room for a slider.
+    return {"text/html": f'<iframe srcdoc="{page}" style="{style}"></iframe>'}
+
+
+alt.renderers.register("keras_xor", _in_notebook)
+if alt.renderers.active == "default":  # Which would fetch its scripts.
+    alt.renderers.enable("keras_xor")
+
+
+# To the right, room for the legend in a wider font than the one it was measured in.
+_PADDING = {"left": 5, "top": 5, "right": 30, "bottom": 5}
 _SURFACE_TITLE = alt.TitleParams(
     "What the network says: the probability that x1 xor x2 is 1",
     subtitle="The dashed line is 0.5, the dots are the truth table.",
@@ -230,17 +359,25 @@ def _surface_rows(model, resolution):
     ]
 
 
-def _rows_by_epoch(weights, resolution, most):
+def _rows_by_epoch(record, resolution, most):
+    weights = getattr(record, "weights", None)
+    if not weights:
+        raise KerasXorError(f"record must be a Recorder that has recorded, not {shown(record)}")
     last_epoch = len(weights[0]) - 1
-    frames = np.linspace(0, last_epoch, min(most, last_epoch + 1)).round().astype(int).tolist()
-    model = build_model()
+    count = min(most, last_epoch + 1, max(2, _MOST_ROWS // resolution**2))
+    model = keras.models.clone_model(record.model)
     rows = []
-    for frame, epoch in enumerate(frames):
+    for frame, epoch in enumerate(_evenly(last_epoch + 1, count)):
         model.set_weights([weight[epoch] for weight in weights])
         rows += [
             {**row, "epoch": epoch, "frame": frame} for row in _surface_rows(model, resolution)
         ]
     return rows
+
+
+def _evenly(length, count):
+    """`count` indices of a sequence at equal distances, the first and the last among them."""
+    return np.linspace(0, length - 1, min(count, length)).round().astype(int).tolist()
 
 
 def _surface_layers(resolution, size):
@@ -318,7 +455,8 @@ def _histogram(point):
         .encode(
             x=alt.X("low:Q", bin="binned", title="probability", scale=scale),
             x2="high:Q",
-            y="runs:Q",
+            # A label that reached above the panel would lift its title.
+            y=alt.Y("runs:Q", axis=alt.Axis(labelFlush=True)),
             color=alt.condition("datum.low >= 0.5", alt.value("#e08214"), alt.value("#4393c3")),
             tooltip=["runs:Q", *(alt.Tooltip(f"{end}:Q", format=".4f") for end in ("low", "high"))],
         )

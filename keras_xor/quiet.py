@@ -1,14 +1,38 @@
-"""Silence for C libraries that write to standard error past Python and its settings."""
+"""Silence for libraries that warn or write past Python's settings."""
 
 import contextlib
 import os
+import threading
+import warnings
 from pathlib import Path
+
+_TURNS = threading.RLock()
 
 
 @contextlib.contextmanager
-def silent_stderr():
-    """Discard what is written to file descriptor 2 within the block."""
-    saved = os.dup(2)
+def no_warnings():
+    """Discard Python's warnings within the block.
+
+    They are filtered for the whole process, so threads take turns.
+    """
+    with _TURNS, warnings.catch_warnings(action="ignore"):
+        yield
+
+
+@contextlib.contextmanager
+def silence():
+    """Discard Python's warnings, and what is written to file descriptor 2, within the block."""
+    with no_warnings(), _silent_stderr():
+        yield
+
+
+@contextlib.contextmanager
+def _silent_stderr():
+    try:
+        saved = os.dup(2)
+    except OSError:  # It is closed.
+        yield
+        return
     try:
         with Path(os.devnull).open("w") as null:
             os.dup2(null.fileno(), 2)

@@ -58,8 +58,8 @@ def seed_study(
     """
     seeds = checks.seeds(seeds, "seeds")
     seed = checks.seed(seed, "seed")
-    epochs = checks.whole_number(epochs, "epochs")
-    steps_per_epoch = checks.whole_number(steps_per_epoch, "steps_per_epoch")
+    epochs = checks.count(epochs, "epochs")
+    steps_per_epoch = checks.count(steps_per_epoch, "steps_per_epoch")
     batch_size = checks.batch_size(batch_size, "batch_size")
     model = build_model(learning_rate, None, hidden_units, activation)
 
@@ -100,7 +100,7 @@ def _initial_state(model, seeds):
     weights = [np.zeros((runs, *weight.shape), np.float32) for weight in model.weights]
     for run, seed in enumerate(seeds):
         for kernel, initializer in zip(weights[::2], kernel_initializers(seed), strict=True):
-            kernel[run] = initializer(kernel.shape[1:])
+            kernel[run] = initializer(kernel.shape[1:], "float32")
     return (
         tf.constant(0, tf.int64),
         [tf.constant(weight) for weight in weights],
@@ -120,9 +120,9 @@ def _stack_function(model, steps_per_epoch):
         with tf.GradientTape() as tape:
             tape.watch(weights)
             probabilities, _ = model.stateless_call(weights, [], x, training=True)
-            loss = model.compute_loss(x, y, probabilities)
+            loss = tf.cast(model.compute_loss(x, y, probabilities), tf.float32)
         gradients = tape.gradient(loss, weights)
-        rate = model.optimizer.learning_rate
+        rate = tf.cast(model.optimizer.learning_rate, tf.float32)
         weights = [w - rate * gradient for w, gradient in zip(weights, gradients, strict=True)]
         answers, _ = model.stateless_call(weights, [], {"x1": x1, "x2": x2})
         return weights, loss, answers[:, 0]
@@ -173,8 +173,9 @@ def summary(rows):
         "median_steps_to_learn", `None` if most runs do not learn.
 
     Raises:
-        KerasXorError: all runs diverged.
+        KerasXorError: there are no rows, or all runs diverged.
     """
+    _check_rows(rows)
     answers = np.array([[row[point] for point in recipe.POINTS] for row in rows])
     finite = answers[np.isfinite(answers).all(axis=1)]
     if not len(finite):
@@ -197,6 +198,11 @@ def summary(rows):
     }
 
 
+def _check_rows(rows):
+    if not rows:
+        raise KerasXorError("rows must be what seed_study returned, not an empty list")
+
+
 def wilson_interval(successes, trials):
     """Wilson's 95 % interval of a probability, from `successes` in `trials`: (low, high)."""
     z2 = statistics.NormalDist().inv_cdf(0.975) ** 2
@@ -215,8 +221,9 @@ def save_rows(rows, path):
         path: Name of the file, ending in .csv. Folders are made as needed.
 
     Raises:
-        KerasXorError: `path` does not end in .csv or cannot be written.
+        KerasXorError: there are no rows, or `path` does not end in .csv or cannot be written.
     """
+    _check_rows(rows)
     with replacing(checks.csv_file(path, "path")) as new, new.open("w", newline="") as file:
         writer = csv.DictWriter(file, rows[0])
         writer.writeheader()

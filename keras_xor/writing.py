@@ -1,8 +1,11 @@
 """Files written whole or not at all, whatever ends the process that writes them."""
 
 import contextlib
+import mmap
 import os
+import re
 import shutil
+import stat
 import tempfile
 from pathlib import Path
 
@@ -14,16 +17,48 @@ except ImportError:  # On Windows.
     fcntl = None
 
 TEMPORARY = ".keras_xor-"
+MARK = "written by keras_xor"  # In every file of this package but a .csv
+
+# A .csv is known by its first rows.
+_OURS = re.compile(
+    MARK.encode() + rb"|\A(\xef\xbb\xbf)?(epoch,[^\r\n]*\bloss\b[^\r\n]*\r?\n1,|seed,y_00,)"
+)
+_IN_SAVED_MODEL = re.compile(
+    r"saved_model\.pb|fingerprint\.pb|assets|variables(/variables\.(index|data-\d{5}-of-\d{5}))?"
+)
 
 
 def check_writable(path):
-    """Raise `KerasXorError` now if `path` could not be written later; make its folder."""
+    """Raise `KerasXorError` now if `path` could not be written later; make its folder.
+
+    A file that this package did not write is not replaced, nor one that is read-only.
+    """
     with _reporting(path):
         target = _target(path)
         if target.is_dir():
             raise KerasXorError(f"{path} is a folder: name a file")
+        if target.exists():
+            _check_replaceable(path, target)
+            if not _ours(target):
+                raise KerasXorError(f"{path} was not {MARK} and is kept: name another file")
         target.parent.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=target.parent).close()
+
+
+def _check_replaceable(path, target):
+    mode = target.stat().st_mode
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise KerasXorError(f"{path} is not a regular file: name another")
+    if not mode & 0o222 or not os.access(target, os.W_OK):  # Root may write even so.
+        raise KerasXorError(f"{path} is read-only and is kept: name another, or make it writable")
+
+
+def _ours(file):
+    if not file.stat().st_size:
+        return True  # Nothing is lost.
+    with file.open("rb") as handle:
+        content = mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ)
+        return _OURS.search(content) is not None
 
 
 @contextlib.contextmanager
@@ -42,8 +77,9 @@ def replacing_all(paths):
     with _reporting(*paths), contextlib.ExitStack() as stack:
         new = [stack.enter_context(_place_beside(target)) for target in targets]
         yield new
-        for file in new:
+        for file, target in zip(new, targets, strict=True):
             _flush(file)
+            _keep_mode(file, target)
         for file, target in zip(new, targets, strict=True):
             file.replace(target)
 
@@ -53,23 +89,57 @@ def replacing_folder(path):
     """`replacing` for a folder of a SavedModel; no other folder is replaced, but an empty one."""
     target = _target(path)
     with _reporting(path):
-        if target.exists() and not target.is_dir():
-            raise KerasXorError(f"{path} is a file: name a folder")
-        if target.exists() and any(target.iterdir()) and not (target / "saved_model.pb").exists():
-            raise KerasXorError(f"{path} is a folder of other things: name a new one")
         target.parent.mkdir(parents=True, exist_ok=True)
         with _place_beside(target) as new:
+            _check_saved_model(path, target)
             yield new
             for file in new.rglob("*"):
                 if file.is_file():
                     _flush(file)
-            if target.exists():  # A folder takes the place of none but an empty one.
-                target.replace(f"{new}.old")
-            new.replace(target)
+            _check_saved_model(path, target)  # Again: an export takes its time.
+            _keep_mode(new, target)
+            _exchange(new, target)
+
+
+def _check_saved_model(path, target):
+    """Raise `KerasXorError` unless `target` holds a SavedModel alone, or nothing."""
+    if not target.exists():
+        return
+    if not target.is_dir():
+        raise KerasXorError(f"{path} is a file: name a folder")
+    _check_replaceable(path, target)
+    names = {file.relative_to(target).as_posix() for file in target.rglob("*")}
+    if names and not ("saved_model.pb" in names and all(map(_IN_SAVED_MODEL.fullmatch, names))):
+        raise KerasXorError(f"{path} is a folder of other things: name a new one")
+
+
+def _exchange(new, target):
+    """Rename twice, since a folder takes the place of none but an empty one."""
+    aside = new.parents[1] / "aside" / target.name
+    aside.parent.mkdir()
+    try:
+        if target.exists():
+            target.replace(aside)
+        new.replace(target)
+    finally:
+        _put_back(new.parents[1])
+
+
+def _put_back(left):
+    """Give a folder its name again that was set aside and has not been replaced."""
+    for aside in left.glob("aside/*"):
+        target = left.parent / aside.name
+        if not target.exists():
+            aside.replace(target)
 
 
 def _target(path):
     return Path(os.path.realpath(path))  # A link stays, and what it names is replaced.
+
+
+def _keep_mode(new, target):
+    if target.exists():
+        shutil.copymode(target, new)
 
 
 @contextlib.contextmanager
@@ -79,7 +149,9 @@ def _place_beside(target):
         _lock(target.parent),
         tempfile.TemporaryDirectory(prefix=TEMPORARY, dir=target.parent) as folder,
     ):
-        yield Path(folder, target.name)
+        new = Path(folder, "new", target.name)
+        new.parent.mkdir()
+        yield new
 
 
 @contextlib.contextmanager
@@ -97,6 +169,7 @@ def _lock(folder):
         with contextlib.suppress(OSError):  # Others are writing.
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             for left in folder.glob(f"{TEMPORARY}*"):
+                _put_back(left)
                 shutil.rmtree(left)
         with contextlib.suppress(OSError):
             fcntl.flock(handle, fcntl.LOCK_SH)

@@ -18,7 +18,7 @@ def arguments():
 def main(args):
     benchmark = keras_xor.benchmark
     if not benchmark.has_jax():
-        say("without JAX, which pip install -e '.[bench]' brings")
+        say("without JAX: pip install jax adds its row")
     report = {}
     for name, measure, show in (
         ("machine", benchmark.machine, machine_table),
@@ -81,4 +81,4 @@ def processes_table(rows):
 
 
 if __name__ == "__main__":
-    run(main, arguments())
+    run(main, arguments)

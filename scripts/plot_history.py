@@ -2,7 +2,7 @@
 
 import keras_xor
 from keras_xor import checks, recipe
-from keras_xor.command_line import Parser, add_checked, run
+from keras_xor.command_line import Parser, add_checked, run, say
 
 
 def arguments():
@@ -28,9 +28,11 @@ def arguments():
 
 def main(args):
     history = keras_xor.files.load_history(args.history)
+    if keras_xor.files.of_another_run(args.history):
+        say(f"{args.history} is of another run than the model beside it")
     keras_xor.plots.save(keras_xor.plots.learning_curve(history), args.to_file)
     print(f"picture: {args.to_file}")
 
 
 if __name__ == "__main__":
-    run(main, arguments())
+    run(main, arguments)

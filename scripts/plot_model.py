@@ -41,4 +41,4 @@ def main(args):
 
 
 if __name__ == "__main__":
-    run(main, arguments())
+    run(main, arguments)

@@ -2,7 +2,7 @@
 
 import keras_xor
 from keras_xor import checks, recipe
-from keras_xor.command_line import Parser, add_checked, run
+from keras_xor.command_line import Parser, add_checked, run, say
 
 
 def arguments():
@@ -39,6 +39,8 @@ def arguments():
 def main(args):
     plots = keras_xor.plots
     if args.record:
+        if keras_xor.files.of_another_run(args.record):
+            say(f"{args.record} is of another run than the model beside it")
         moving = args.to_file.suffix in (".html", ".json")
         draw = plots.surface_by_epoch if moving else plots.surface_multiples
         chart = draw(keras_xor.files.load_record(args.record), args.resolution)
@@ -49,4 +51,4 @@ def main(args):
 
 
 if __name__ == "__main__":
-    run(main, arguments())
+    run(main, arguments)

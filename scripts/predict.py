@@ -47,4 +47,4 @@ def main(args):
 
 
 if __name__ == "__main__":
-    run(main, arguments())
+    run(main, arguments)

@@ -81,4 +81,4 @@ def article(point, summary):
 
 
 if __name__ == "__main__":
-    run(main, arguments())
+    run(main, arguments)

@@ -3,9 +3,9 @@
 import runpy
 from pathlib import Path
 
-from keras_xor.quiet import silent_stderr
+from keras_xor.quiet import silence
 
-with silent_stderr():
+with silence():
     from keras_xor import checkpoints
 
 checkpoints.SECONDS, checkpoints.SHARE = 0, 1

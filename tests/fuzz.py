@@ -23,10 +23,10 @@ import numpy as np
 
 import keras_xor
 from keras_xor import recipe
-from keras_xor.quiet import silent_stderr
+from keras_xor.quiet import silence
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-with silent_stderr():
+with silence():
     import keras
 
 CONFIG, METADATA, WEIGHTS = MEMBERS = ("config.json", "metadata.json", "model.weights.h5")
@@ -103,6 +103,7 @@ VALUES = (
     {"class_name": "Identity", "config": {"gain": 1e38}, "module": "keras.initializers"},
     {"class_name": "Constant", "config": {"value": 3e38}, "module": "keras.initializers"},
     {"class_name": "MeanIoU", "config": {"num_classes": 10**6}, "module": "keras.metrics"},
+    {"class_name": "AUC", "config": {"num_thresholds": 10**9}, "module": "keras.metrics"},
     {"class_name": "Sequential", "config": {"layers": []}, "module": "keras"},
     {"class_name": "get_file", "config": {"origin": "file:///etc/passwd"}, "module": "keras.utils"},
 )
@@ -242,6 +243,34 @@ def variant(rng, content):
     return kind.__name__, archive(members)
 
 
+# Of models that `save_model` writes.
+
+
+def sound_models():
+    """The guide's, trained, and some that are compiled or layered in other ways."""
+    guide = keras_xor.build_model(seed=0)
+    schedule = keras.optimizers.schedules.ExponentialDecay(0.01, 1_000, 0.9)
+    scheduled = keras_xor.build_model(seed=1)
+    scheduled.compile(
+        keras.optimizers.Adam(schedule),
+        "mse",
+        metrics=["auc"],
+        jit_compile=True,
+        steps_per_execution=9,
+    )
+    momentum = keras_xor.build_model(seed=2, hidden_units=3, activation="relu")
+    momentum.compile(keras.optimizers.SGD(0.01, 0.9, nesterov=True), "mae", jit_compile=True)
+    x1, x2 = inputs = [keras.Input((1,), name=name) for name in ("x1", "x2")]
+    hidden = keras.layers.Concatenate()([x1, x2])
+    for _ in range(2):
+        hidden = keras.layers.Dense(4, "tanh", kernel_regularizer="l2")(hidden)
+    deep = keras.Model(inputs, keras.layers.Dense(1, "sigmoid")(hidden))
+    deep.compile("rmsprop", "binary_crossentropy", jit_compile=True)
+    for model in (guide, scheduled, momentum, deep):
+        keras_xor.train(model, seed=0)
+    return guide, scheduled, momentum, deep
+
+
 def essence(model):
     """What the predictions of `model` follow from, as text."""
     graph = [
@@ -277,14 +306,15 @@ def main():
 
     file = args.folder / "variant.keras"
     warnings.filterwarnings("ignore", "Duplicate name")
-    sound = keras_xor.build_model(seed=0)
-    keras_xor.train(sound, seed=0)
-    keras_xor.save_model(sound, file)
-    content = file.read_bytes()
+    originals = []
+    for model in sound_models():
+        keras_xor.save_model(model, file)
+        originals.append((model, file.read_bytes()))
 
     rng = random.Random(args.seed)
     counts = Counter()
     for number in range(args.variants):
+        sound, content = rng.choice(originals)
         kind, changed = variant(rng, content)
         file.write_bytes(changed)
         faulthandler.dump_traceback_later(60, exit=True)  # It hangs.

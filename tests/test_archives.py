@@ -143,6 +143,44 @@ def test_layers_that_double_what_they_get(file, shared):
     refused(file, "it concatenates or uses a layer more than once")
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "complaint"),
+    [
+        (
+            b'"momentum": 0.0',
+            b'"momentum": {"class_name": "MeanIoU", "module": "keras.metrics", '
+            b'"config": {"num_classes": 1000000}}',
+            "its 'num_classes' is larger than 1024",
+        ),
+        (
+            b'"momentum": 0.0',
+            b'"momentum": {"class_name": "Dense", "module": "keras.layers", '
+            b'"config": {"units": 1000000}}',
+            "its 'units' is larger than 1024",
+        ),
+        (b'"threshold": 0.5', b'"threshold": 1e9', "its 'threshold' is larger than 1024"),
+    ],
+)
+def test_other_compilations(file, members, old, new, complaint):
+    assert old in members[CONFIG]
+    write(file, members | {CONFIG: members[CONFIG].replace(old, new, 1)})
+    refused(file, complaint)
+
+
+def test_half_of_an_optimizer(file):
+    model = keras_xor.build_model()
+    model.compile("adam", "mse")
+    keras_xor.train(model, epochs=1, steps_per_epoch=1)
+    model.save(file)
+    with zipfile.ZipFile(file) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    content = io.BytesIO(members[WEIGHTS])
+    with h5py.File(content, "r+") as weights:
+        del weights["optimizer/vars/3"]
+    write(file, members | {WEIGHTS: content.getvalue()})
+    refused(file, "the state of its optimizer is not complete")
+
+
 @pytest.mark.parametrize("name", ["Sequential", "Model"])
 def test_other_models(file, members, name):
     config = json.loads(members[CONFIG]) | {"class_name": name, "module": "keras"}

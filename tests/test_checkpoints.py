@@ -1,3 +1,5 @@
+import os
+
 import keras
 import numpy as np
 import pytest
@@ -123,6 +125,9 @@ def damage(file, change):
         {"variables/99": np.zeros(1)},
         {"record/0": None},
         {"deep/in/there": np.zeros(1)},
+        {"history/accuracy": np.zeros(2)},
+        {"history/accuracy": np.array(["text"])},
+        {"history/loss": np.array(0.5)},
     ],
 )
 def test_what_is_no_checkpoint(file, change):
@@ -132,6 +137,13 @@ def test_what_is_no_checkpoint(file, change):
         keras_xor.KerasXorError, match=r"a\.checkpoint is not a checkpoint, or damaged"
     ):
         run(file, 2, 1, 1)
+
+
+def test_other_metrics(file):
+    run(file, 1, 1, 1)
+    damage(file, {"history/accuracy": None})
+    with pytest.raises(keras_xor.KerasXorError, match="is of other metrics than this run: start"):
+        run(file, 9, 1, 1)
 
 
 @pytest.mark.parametrize("content", [b"", b"text", b"PK\3\4", "cut"])
@@ -208,5 +220,66 @@ def test_a_record_cannot_be_begun_or_left_out(script):
 
 @pytest.mark.usefixtures("interrupted")
 def test_without_resume_a_run_starts_anew(script, tmp_path):
-    assert script("train.py", *RUN, "--seed", 1, "--quiet") == (0, "", "")
+    hint = "train.py: a.checkpoint has 2 epochs of this run: --resume goes on from there\n"
+    assert script("train.py", *RUN, "--quiet") == (0, "", hint)
     assert len(outputs(tmp_path)[1].splitlines()) == 4
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["--seed", 1], "a.checkpoint stays, since --seed was 0, not 1: this run keeps no"),
+        (["--epochs", 1], "a.checkpoint has 2 epochs of this run: --resume goes on from there"),
+    ],
+)
+@pytest.mark.usefixtures("interrupted")
+def test_a_checkpoint_of_another_run_stays(script, file, arguments, reason):
+    before = file.read_bytes()
+    status, _, errors = script("train.py", *RUN, *arguments)
+    assert status == 0
+    assert reason in one_line(errors)
+    assert file.read_bytes() == before
+    status, output, errors = script("train.py", *RUN, "--resume")
+    assert (status, errors) == (0, "")
+    assert "\nResuming after epoch 2\n" in output
+    assert not file.exists()
+
+
+@pytest.mark.parametrize("content", [b"of another program", b"PK\3\4", ""])
+def test_what_is_no_checkpoint_stays(script, file, content):
+    if content:
+        file.write_bytes(content)
+    else:
+        os.mkfifo(file)
+    status, _, errors = script("train.py", *RUN)
+    assert status == 0
+    assert "stays, since it is not a checkpoint, or damaged: this run" in one_line(errors)
+    assert not content or file.read_bytes() == content
+    status, output, errors = script("train.py", *RUN, "--resume")
+    assert (status, output) == (1, "")
+    assert "a.checkpoint is not a checkpoint" in one_line(errors)
+
+
+@pytest.mark.parametrize("arguments", [[], ["--seed", 1]])
+def test_the_advice_of_ctrl_c_can_be_followed(script, monkeypatch, file, arguments):
+    def interrupted(epoch, *more):
+        with monkeypatch.context() as patch:
+            patch.setattr(Recorder, "on_epoch_begin", Kill(epoch).on_epoch_begin)
+            status, _, errors = script("train.py", *RUN, "--quiet", *more)
+        assert status == 130
+        return errors.splitlines()[-1]
+
+    nothing = "train.py: interrupted: no checkpoint of this run was kept, run it again"
+    assert interrupted(0, *arguments) == nothing
+    assert not file.exists()
+    assert "interrupted: go on with " in interrupted(1)
+    assert (interrupted(2, *arguments) == nothing) is (arguments != [])
+
+
+def test_a_checkpoint_is_not_replaced_by_an_earlier_one(file):
+    run(file, 5, 10, 4)
+    before = file.read_bytes()
+    model, checkpoint = adam(), Checkpoint(file, {"batch_size": 4}, recorder=Recorder())
+    keras_xor.train(model, 3, 10, 4, 3, callbacks=[checkpoint])
+    checkpoint.delete()
+    assert file.read_bytes() == before

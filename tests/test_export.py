@@ -1,5 +1,6 @@
 import math
 
+import keras
 import numpy as np
 import onnxruntime
 import pytest
@@ -28,6 +29,27 @@ def run(file, x1, x2):
     return loaded.serve(x).numpy().ravel()
 
 
+def run_by_position(file, *x):
+    """The answer at one point, by somebody who does not look at the inputs' names."""
+    if str(file).endswith(".onnx"):
+        session = onnxruntime.InferenceSession(file)
+        names = [put.name for put in session.get_inputs()]
+        inputs = {name: np.float32([[value]]) for name, value in zip(names, x, strict=True)}
+        return session.run(None, inputs)[0].item()
+    if str(file).endswith(".tflite"):
+        interpreter = Interpreter(str(file))
+        interpreter.allocate_tensors()
+        for details, value in zip(interpreter.get_input_details(), x, strict=True):
+            interpreter.set_tensor(details["index"], np.float32([[value]]))
+        interpreter.invoke()
+        return interpreter.get_tensor(interpreter.get_output_details()[0]["index"]).item()
+    loaded = tf.saved_model.load(str(file))
+    signature = loaded.signatures["serving_default"]
+    names = [tensor.name.removesuffix(":0") for tensor in signature.inputs[:2]]
+    inputs = {name: tf.constant([[float(value)]]) for name, value in zip(names, x, strict=True)}
+    return signature(**inputs)["output_0"].numpy().item()
+
+
 def formula(model, x1, x2):
     """What the network says, in Python's float64."""
     w1, b1, w2, b2 = (weight.astype(float) for weight in model.get_weights())
@@ -49,6 +71,28 @@ def test_exports_answer_as_the_formula_does(script, trained, trained_file, tmp_p
         expected = [formula(trained, *point) for point in zip(x1, x2, strict=True)]
         np.testing.assert_allclose(run(tmp_path / name, x1, x2), expected, rtol=0, atol=1e-6)
     assert [path.name for path in (tmp_path / "new").iterdir()] == [name.split("/")[1]]
+
+
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("swapped", [False, True])
+def test_x1_is_the_first_input(tmp_path, name, swapped):
+    """Of a model that tells its inputs apart, built from a dict or from a list."""
+    built = keras_xor.build_model(seed=0)
+    built.set_weights([np.float32([[1] * 8, [-2] * 8]), *built.get_weights()[1:]])
+    x1, x2 = built.input["x1"], built.input["x2"]
+    model = keras.Model([x2, x1], built.output) if swapped else built
+    export(model, f"{tmp_path}/{name}")
+    for point in ((0, 1), (1, 0), (0.25, 0.75)):
+        expected = formula(built, *point)
+        assert run_by_position(tmp_path / name, *point) == pytest.approx(expected, abs=1e-6)
+        assert run(tmp_path / name, *point) == pytest.approx(expected, abs=1e-6)
+
+
+def test_an_export_of_swapped_inputs_is_not_kept(trained, tmp_path, monkeypatch):
+    monkeypatch.setattr(keras_xor.export, "_finish_litert", lambda file: None)
+    with pytest.raises(keras_xor.KerasXorError, match="would differ from Keras"):
+        export(trained, tmp_path / "a.tflite")
+    assert not any(tmp_path.iterdir())
 
 
 def test_inputs_keep_their_names(trained, tmp_path):
@@ -123,7 +167,11 @@ def test_without_the_extra(trained, tmp_path, monkeypatch, name, package):
         "find_spec",
         lambda asked: None if asked == package else found(asked),
     )
-    message = rf"takes {package}: pip install -e '\.\[export\]' brings it"
+    message = {
+        "tf2onnx": "takes what is not there: pip install tf2onnx",
+        "onnxruntime": "takes what is not there: pip install onnxruntime",
+        "ai_edge_litert": "takes what is not there: pip install ai-edge-litert",
+    }[package]
     with pytest.raises(keras_xor.KerasXorError, match=message):
         export(trained, tmp_path / name)
     assert not any(tmp_path.iterdir())
@@ -148,7 +196,42 @@ def test_other_folders_and_files_are_left_alone(trained, tmp_path):
     export(trained, tmp_path / "empty")
 
 
-@pytest.mark.parametrize("name", ["a.pb", "a.h5", "a.keras", "a/b.txt"])
+def test_a_folder_that_holds_its_model_is_kept(script, trained, trained_file, tmp_path):
+    export(trained, tmp_path / "sm")
+    (tmp_path / "sm" / "my.keras").write_bytes(trained_file.read_bytes())
+    before = contents(tmp_path)
+    status, output, errors = script("export.py", "--model", "sm/my.keras", "--to-file", "sm")
+    assert (status, output) == (1, "")
+    assert "sm is a folder of other things: name a new one" in one_line(errors)
+    assert contents(tmp_path) == before
+
+
+@pytest.mark.parametrize("dtype", ["float64", "mixed_float16", "float16"])
+def test_whatever_keras_takes_for_its_default(tmp_path, dtype):
+    before = keras.config.floatx(), keras.config.dtype_policy()
+    if dtype.startswith("float"):
+        keras.config.set_floatx(dtype)
+    keras.config.set_dtype_policy(dtype)
+    try:
+        model = keras_xor.build_model(seed=0)
+        for name in FILES:
+            assert export(model, f"{tmp_path}/{name}") < 1e-5
+        inputs = {name: keras.Input((1,), name=name) for name in ("x1", "x2")}
+        hidden = keras.layers.Concatenate()(list(inputs.values()))
+        other = keras.Model(inputs, keras.layers.Dense(1, "sigmoid", name="y")(hidden))
+        with pytest.raises(
+            keras_xor.KerasXorError, match="model must be of float32, but its layer y"
+        ):
+            export(other, tmp_path / "b.onnx")
+    finally:
+        keras.config.set_floatx(before[0])
+        keras.config.set_dtype_policy(before[1])
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["a.pb", "a.h5", "a.keras", "a/b.txt", "", ".", "..", "/", "a/..", ".onnx", "a/.tflite"],
+)
 def test_other_suffixes(trained, name):
     with pytest.raises(keras_xor.KerasXorError, match=r"to_file must end in \.onnx or \.tflite"):
         export(trained, name)

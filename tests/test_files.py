@@ -1,13 +1,22 @@
+import concurrent.futures
 import csv
+import itertools
+import json
+import os
 import subprocess
 import sys
+import tracemalloc
+import warnings
+import zipfile
 
 import keras
 import numpy as np
 import pytest
 
 import keras_xor
-from keras_xor.files import load_history, load_record, save_run
+from keras_xor import files
+from keras_xor.files import load_history, load_record, of_another_run, save_run
+from keras_xor.training import Recorder
 
 OPEN_WITHOUT_THE_PACKAGE = """
 import sys
@@ -74,7 +83,11 @@ def test_history_as_csv(tmp_path):
         b"epoch,accuracy,loss\n1,0.5\n",
         b"epoch,accuracy,loss\n1,0.5,much\n",
         b"epoch,accuracy,loss\n1,0.5,nan\n",
-        b"epoch,accuracy,loss\n0,0.5,0.7\n",
+        b"epoch,accuracy,loss\n-1,0.5,0.7\n",
+        b"epoch,accuracy,loss\n1,0.5,0.7,0.9\n",
+        b"epoch,accuracy,loss\n1,,0.7\n",
+        b"epoch;accuracy;loss\n1;0.5;much\n",
+        b"epoch,loss" + b",a" * 10**6 + b"\n1,0.5" + b",1" * 10**6,
         b'epoch,accuracy,loss\n1,0.5,"0.7\n',
         b"\xff\xfe\x00",
         b"PK\3\4" + bytes(range(256)),
@@ -86,36 +99,142 @@ def test_foreign_histories_are_refused(tmp_path, content):
         load_history(tmp_path / "a.csv")
 
 
-def test_record(tmp_path):
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (  # keras.callbacks.CSVLogger
+            b"epoch,accuracy,loss,val_loss\n0,0.5,0.75,NA\n1,1.0,0.5,0.25\n",
+            [
+                {"epoch": 0, "loss": 0.75, "accuracy": 0.5, "val_loss": None},
+                {"epoch": 1, "loss": 0.5, "accuracy": 1.0, "val_loss": 0.25},
+            ],
+        ),
+        (  # A spreadsheet
+            b"\xef\xbb\xbfepoch,accuracy,loss\r\n1,0.5,0.75\r\n",
+            [{"epoch": 1, "loss": 0.75, "accuracy": 0.5}],
+        ),
+        (  # A spreadsheet in Germany
+            b"\xef\xbb\xbfepoch;accuracy;loss\r\n1;0,5;7,5E-1\r\n",
+            [{"epoch": 1, "loss": 0.75, "accuracy": 0.5}],
+        ),
+        (b"epoch,loss\n1,0.75", [{"epoch": 1, "loss": 0.75}]),
+    ],
+)
+def test_histories_of_others(tmp_path, content, expected):
+    (tmp_path / "a.csv").write_bytes(content)
+    assert load_history(tmp_path / "a.csv") == expected
+
+
+def test_of_a_long_history_some_epochs_are_kept(tmp_path):
+    epochs = range(1, 300_001)
+    lines = "".join(f"{epoch},0.5,{1 / epoch}\n" for epoch in epochs)
+    (tmp_path / "a.csv").write_text(f"epoch,accuracy,loss\n{lines}")
+    history = load_history(tmp_path / "a.csv")
+    assert 2**16 < len(history) <= 2**17 + 1
+    assert [history[0]["epoch"], history[-1]["epoch"]] == [1, 300_000]
+    assert {b["epoch"] - a["epoch"] for a, b in itertools.pairwise(history[:-1])} == {4}
+    assert all(row["loss"] == 1 / row["epoch"] for row in history)
+
+
+def saved_run(folder, model, **training):
+    """The recorder of a run of which all three files are in `folder`, and their paths."""
     outputs = {"model": "a.keras", "history": "a.csv", "record": "a.npz"}
-    outputs = {name: tmp_path / "new" / file for name, file in outputs.items()}
-    model = keras_xor.build_model()
-    weights = [np.stack([weight] * 3) for weight in model.get_weights()]
-    save_run(outputs, model, keras.callbacks.History(), weights)
-    for expected, actual in zip(weights, load_record(outputs["record"]), strict=True):
+    outputs = {name: folder / "new" / file for name, file in outputs.items()}
+    recorder = Recorder()
+    history = keras_xor.train(model, callbacks=[recorder], **training)
+    save_run(outputs, model, history, recorder.weights)
+    return recorder, outputs
+
+
+def two_layers():
+    inputs = {name: keras.Input((1,), name=name) for name in ("x1", "x2")}
+    hidden = keras.layers.Concatenate()(list(inputs.values()))
+    for _ in range(2):
+        hidden = keras.layers.Dense(3, "relu")(hidden)
+    model = keras.Model(inputs, keras.layers.Dense(1, "sigmoid")(hidden))
+    model.compile("adam", "mse", jit_compile=True)
+    return model
+
+
+NETWORKS = [
+    keras_xor.build_model,
+    lambda: keras_xor.build_model(hidden_units=2, activation="relu"),
+    lambda: keras_xor.build_model(hidden_units=16, activation="sigmoid"),
+    two_layers,
+]
+
+
+@pytest.mark.parametrize("build", NETWORKS)
+def test_a_record_says_what_it_is_of(tmp_path, build):
+    model = build()
+    recorder, outputs = saved_run(tmp_path, model, epochs=2, steps_per_epoch=3)
+    read = load_record(outputs["record"])
+    for expected, actual in zip(recorder.weights, read.weights, strict=True):
         np.testing.assert_array_equal(actual, expected)
+    read.model.set_weights([weight[-1] for weight in read.weights])
+    x = np.random.default_rng(0).random((2, 50))
+    np.testing.assert_array_equal(keras_xor.predict(read.model, *x), keras_xor.predict(model, *x))
 
 
-def record_of(*shapes, value=0.0, dtype=np.float32):
-    return [np.full(shape, value, dtype) for shape in shapes]
+def test_files_of_a_run_know_each_other(tmp_path):
+    _, outputs = saved_run(tmp_path, keras_xor.build_model(seed=0), epochs=2, seed=0)
+    history, record = outputs["history"], outputs["record"]
+    assert not of_another_run(history)
+    assert not of_another_run(record)
+
+    model = keras_xor.build_model(seed=0)
+    same = keras_xor.train(model, epochs=2, seed=0)
+    del outputs["record"]
+    save_run(outputs, model, same)
+    assert not of_another_run(record)
+
+    model = keras_xor.build_model(seed=1)
+    other = keras_xor.train(model, epochs=2, seed=1)
+    old = history.read_bytes()
+    save_run(outputs, model, other)
+    assert of_another_run(record)
+    assert not of_another_run(history)
+    history.write_bytes(old)
+    assert of_another_run(history)
+
+    keras_xor.save_model(model, outputs["model"])  # Of a run of which nothing is known.
+    assert not of_another_run(history)
+    outputs["model"].unlink()
+    assert not of_another_run(history)
+    assert not of_another_run(record)
+
+
+def record_of(*shapes, value=0.0, dtype=np.float32, **change):
+    config = keras.saving.serialize_keras_object(keras_xor.build_model())
+    arrays = {str(n): np.full(shape, value, dtype) for n, shape in enumerate(shapes)}
+    arrays |= {"model": np.array(json.dumps(config))} | change
+    return {name: array for name, array in arrays.items() if array is not None}
+
+
+SHAPES = ((2, 2, 8), (2, 8), (2, 8, 1), (2, 1))
 
 
 @pytest.mark.parametrize(
     "arrays",
     [
-        [],
-        record_of((2, 2, 8), (2, 8), (2, 8, 1)),
+        {},
+        record_of(),
+        record_of(*SHAPES[:3]),
         record_of((2, 2, 9), (2, 9), (2, 9, 1), (2, 1)),
-        record_of((2, 2, 8), (2, 8), (2, 8, 1), (3, 1)),
+        record_of(*SHAPES[:3], (3, 1)),
         record_of((0, 2, 8), (0, 8), (0, 8, 1), (0, 1)),
-        record_of((2, 2, 8), (2, 8), (2, 8, 1), (2, 1), value=np.nan),
-        record_of((2, 2, 8), (2, 8), (2, 8, 1), (2, 1), value="x", dtype="U1"),
-        record_of((2, 2, 8), (2, 8), (2, 8, 1), (2, 1), value=None, dtype=object),
+        record_of(*SHAPES, value=np.nan),
+        record_of(*SHAPES, value="x", dtype="U1"),
+        record_of(*SHAPES, value=None, dtype=object),
         record_of((), (), (), ()),
+        record_of(*SHAPES, model=None),
+        record_of(*SHAPES, model=np.array("{}")),
+        record_of(*SHAPES, model=np.array('{"class_name": "Sequential", "config": {}}')),
+        record_of(*SHAPES, model=np.array([None])),
     ],
 )
 def test_foreign_records_are_refused(tmp_path, arrays):
-    np.savez(tmp_path / "a.npz", *arrays)
+    np.savez(tmp_path / "a.npz", **arrays)
     with pytest.raises(keras_xor.KerasXorError, match=r"a\.npz is not a record of training"):
         load_record(tmp_path / "a.npz")
 
@@ -127,10 +246,44 @@ def test_records_that_are_no_archives_are_refused(tmp_path, content):
         load_record(tmp_path / "a.npz")
 
 
-@pytest.mark.parametrize(
-    ("load", "name"),
-    [(keras_xor.load_model, "a.keras"), (load_history, "a.csv"), (load_record, "a.npz")],
-)
+def test_what_unpacks_to_more_than_it_is_is_refused(tmp_path):
+    file = tmp_path / "a.npz"
+    np.savez_compressed(file, **record_of(*SHAPES, zeros=np.zeros(10**6)))
+    refused_without_memory(file)
+    write_header(file, "(1000000000000,)")
+    refused_without_memory(file)
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("0.npy", bytes(10**6))
+        archive.infolist().extend(archive.infolist() * 1_000)  # All at the same place.
+    refused_without_memory(file)
+
+
+def write_header(file, shape):
+    header = f"{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}".ljust(117) + "\n"
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("0.npy", b"\x93NUMPY\1\0\x76\0" + header.encode())
+
+
+def refused_without_memory(file):
+    tracemalloc.start()
+    with pytest.raises(keras_xor.KerasXorError, match=r"a\.npz is not a record of training"):
+        load_record(file)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 2**22
+
+
+def test_a_fifo_is_not_waited_for(tmp_path):
+    for load, name in LOADS:
+        os.mkfifo(tmp_path / name)
+        with pytest.raises(keras_xor.KerasXorError, match="is not a regular file"):
+            load(tmp_path / name)
+
+
+LOADS = [(keras_xor.load_model, "a.keras"), (load_history, "a.csv"), (load_record, "a.npz")]
+
+
+@pytest.mark.parametrize(("load", "name"), LOADS)
 def test_no_such_file(tmp_path, load, name):
     name = tmp_path / name
     with pytest.raises(keras_xor.KerasXorError, match=r"run python scripts/train.py"):
@@ -196,6 +349,145 @@ def test_weights_that_are_not_finite_are_not_saved(tmp_path):
     with pytest.raises(keras_xor.KerasXorError, match="lower the learning rate"):
         keras_xor.save_model(model, tmp_path / "a.keras")
     assert not any(tmp_path.iterdir())
+
+
+# What this package writes, it reads; what it does not read, it does not write.
+
+
+def compiled(optimizer="sgd", trained=False, **options):
+    def build():
+        model = keras_xor.build_model(seed=0)
+        chosen = optimizer() if callable(optimizer) else optimizer
+        model.compile(chosen, "binary_crossentropy", jit_compile=True, **options)
+        if trained:
+            keras_xor.train(model, epochs=1, steps_per_epoch=5)
+        return model
+
+    return build
+
+
+def schedule():
+    return keras.optimizers.Adam(keras.optimizers.schedules.ExponentialDecay(0.1, 1_000, 0.9))
+
+
+MODELS = {
+    "adam": compiled("adam"),
+    "adam, trained": compiled("adam", trained=True),
+    "momentum": compiled(lambda: keras.optimizers.SGD(0.1, momentum=0.9, nesterov=True)),
+    "momentum, trained": compiled(lambda: keras.optimizers.SGD(0.1, momentum=0.9), trained=True),
+    "rmsprop": compiled("rmsprop"),
+    "schedule": compiled(schedule),
+    "schedule, trained": compiled(schedule, trained=True),
+    "steps_per_execution": compiled(steps_per_execution=1_000),
+    "auc": compiled(metrics=[keras.metrics.AUC(num_thresholds=1_000)], trained=True),
+    "two layers": two_layers,
+    "not compiled": lambda: network(),
+}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_what_is_written_is_read(tmp_path, name):
+    model = MODELS[name]()
+    keras_xor.save_model(model, tmp_path / "a.keras")
+    check_the_same(keras_xor.load_model(tmp_path / "a.keras"), model)
+    check_the_same(keras.saving.load_model(tmp_path / "a.keras"), model)
+
+
+def check_the_same(loaded, model):
+    assert json.dumps(loaded.get_config()) == json.dumps(model.get_config())
+    assert loaded.compiled == model.compiled
+    variables = [*loaded.weights, *(loaded.optimizer.variables if model.compiled else [])]
+    expected = [*model.weights, *(model.optimizer.variables if model.compiled else [])]
+    for actual, variable in zip(variables, expected, strict=True):
+        np.testing.assert_array_equal(actual, variable)
+    if model.compiled:
+        assert loaded.get_compile_config() == model.get_compile_config()
+
+
+def test_an_optimizer_saved_before_it_was_built_is_read(tmp_path):
+    model = compiled("adam")()
+    model.save(tmp_path / "a.keras")
+    model.optimizer.build(model.trainable_variables)
+    check_the_same(keras_xor.load_model(tmp_path / "a.keras"), model)
+
+
+def test_models_are_read_while_operations_are_deterministic(trained, trained_file):
+    program = (
+        "import sys, tensorflow, keras_xor; "
+        "tensorflow.config.experimental.enable_op_determinism(); "
+        "print(keras_xor.predict(keras_xor.load_model(sys.argv[1]), 0, 1))"
+    )
+    command = [sys.executable, "-c", program, trained_file]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert float(done.stdout) == pytest.approx(keras_xor.predict(trained, 0, 1), abs=1e-5)
+
+
+def own_metric(y, predicted):
+    return keras.ops.mean(y - predicted)
+
+
+def with_layer(layer):
+    inputs = {name: keras.Input((1,), name=name) for name in ("x1", "x2")}
+    hidden = layer(keras.layers.Concatenate()(list(inputs.values())))
+    return keras.Model(inputs, keras.layers.Dense(1, "sigmoid")(hidden))
+
+
+@pytest.mark.parametrize(
+    ("build", "complaint"),
+    [
+        (lambda: keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]), "Sequential"),
+        (lambda: with_layer(keras.layers.Dropout(0.5)), "it holds a 'Dropout', and of layers"),
+        (lambda: with_layer(keras.layers.Dense(300)), "its 'units' is larger than 256"),
+        (lambda: network(activation="tanh"), "its output is not that of a sigmoid"),
+        (
+            compiled(metrics=[keras.metrics.AUC(num_thresholds=2_000)]),
+            "its 'num_thresholds' is larger than 1024",
+        ),
+        (compiled(metrics=[own_metric]), "it holds a 'function'"),
+    ],
+)
+def test_what_is_not_read_is_not_written(tmp_path, build, complaint):
+    with pytest.raises(keras_xor.KerasXorError, match=complaint):
+        keras_xor.save_model(build(), tmp_path / "a.keras")
+    assert not any(tmp_path.iterdir())
+
+
+def test_the_bytes_that_were_looked_at_are_loaded(tmp_path, trained_file, monkeypatch):
+    """Another file takes the place of the first, as soon as that has been looked at."""
+    with_layer(keras.layers.Dropout(0.5)).save(tmp_path / "other.keras")
+    link = tmp_path / "a.keras"
+    link.symlink_to(trained_file)
+    look = files.read_model
+
+    def look_then_exchange(content):
+        looked_at = look(content)
+        link.unlink()
+        link.symlink_to(tmp_path / "other.keras")
+        return looked_at
+
+    monkeypatch.setattr(files, "read_model", look_then_exchange)
+    assert all("drop" not in layer.name for layer in keras_xor.load_model(link).layers)
+
+
+def test_threads_leave_the_process_as_it_was(trained_file, tmp_path, capfd):
+    with warnings.catch_warnings():
+        filters = list(warnings.filters)
+        with concurrent.futures.ThreadPoolExecutor(4) as pool:
+            loads = [pool.submit(keras_xor.load_model, trained_file) for _ in range(40)]
+            draws = [
+                pool.submit(keras_xor.plots.plot_model, keras_xor.build_model(), tmp_path / "a.png")
+                for _ in range(40)
+            ]
+            exports = [
+                pool.submit(keras_xor.export.export, keras_xor.build_model(), tmp_path / name)
+                for name in ("a.onnx", "b.onnx")
+            ]
+            for work in (*loads, *draws, *exports):
+                work.result()
+        assert warnings.filters == filters
+    capfd.readouterr()
+    os.write(2, b"still there")
+    assert capfd.readouterr().err == "still there"
 
 
 def test_only_keras_archives(tmp_path):

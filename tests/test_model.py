@@ -1,6 +1,11 @@
+import subprocess
+import sys
+import tomllib
+
 import keras
 import numpy as np
 import pytest
+from conftest import ROOT
 
 import keras_xor
 
@@ -66,6 +71,31 @@ def test_another_hidden_layer(activation, tmp_path):
     assert keras_xor.predict(loaded, 0, 1) == keras_xor.predict(model, 0, 1)
 
 
+@pytest.mark.parametrize("dtype", ["float64", "mixed_float16"])
+def test_whatever_keras_takes_for_its_default(dtype):
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(dtype)
+    try:
+        model = keras_xor.build_model(seed=7)
+    finally:
+        keras.config.set_dtype_policy(before)
+    assert {tensor.dtype for tensor in (*model.inputs, *model.outputs)} == {"float32"}
+    plain = keras_xor.build_model(seed=7)
+    assert all(map(np.array_equal, model.get_weights(), plain.get_weights()))
+
+
+def test_the_package_at_once():
+    program = (
+        "import sys, keras_xor; print(keras_xor.__version__, keras_xor.recipe.HIDDEN_UNITS); "
+        "sys.exit('tensorflow' in sys.modules or 'numpy' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], check=True, capture_output=True, text=True
+    )
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert done.stdout == f"{project['version']} 8\n"
+
+
 def test_seed():
     first, again, other, fresh, fresh_too = (
         keras_xor.build_model(seed=seed).get_weights()[0] for seed in (7, 7, 2**70, None, None)
@@ -83,6 +113,7 @@ def test_seed():
         {"seed": -1},
         {"hidden_units": 257},
         {"activation": "softmax"},
+        {"activation": np.array(["tanh", "relu"])},
     ],
 )
 def test_bad_arguments(arguments):

@@ -3,17 +3,21 @@ import os
 import re
 import shutil
 import subprocess
+import tempfile
 import unicodedata
 from xml.etree import ElementTree
 
 import altair as alt
+import keras
 import numpy as np
 import pypdf
 import pytest
 import tensorflow as tf
+from conftest import largest_file, one_line
 
 import keras_xor
 from keras_xor import plots, recipe
+from keras_xor.writing import MARK
 
 TEXTS = {
     *("x1 (InputLayer)", "x2 (InputLayer)", "pair (Concatenate)", "hidden (Dense)", "y (Dense)"),
@@ -90,21 +94,74 @@ def test_bad_arguments(model, arguments):
 
 def test_a_picture_that_cannot_be_drawn_leaves_the_old_one(model, tmp_path, monkeypatch):
     file = tmp_path / "a.png"
-    file.write_bytes(b"old")
+    file.write_text(f"old, {MARK}")
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(plots.keras.utils, "model_to_dot", lambda *_, **__: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         plots.plot_model(model, file)
-    assert file.read_bytes() == b"old"
+    assert file.read_text() == f"old, {MARK}"
     assert list(tmp_path.iterdir()) == [file]
+
+
+@pytest.mark.parametrize("suffix", ["png", "svg", "pdf"])
+@pytest.mark.usefixtures("dot")
+def test_a_full_disk(script, tmp_path, suffix):
+    file = tmp_path / f"a.{suffix}"
+    assert script("plot_model.py", "--to-file", file)[0] == 0
+    before = file.read_bytes()
+    for size, complaint in (
+        (6_000, f"cannot write {file} (File too large): name a file"),
+        (1_000, f"{tempfile.gettempdir()}" if not shutil.which("dot") else "cannot write"),
+    ):
+        with largest_file(size):
+            status, output, errors = script("plot_model.py", "--to-file", file)
+        assert (status, output) == (1, "")
+        assert complaint in one_line(errors)
+        assert file.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_a_dot_that_fails_is_not_needed(model, tmp_path, monkeypatch):
+    dot = tmp_path / "bin" / "dot"
+    dot.parent.mkdir()
+    dot.write_text("#!/bin/sh\nexit 1\n")
+    dot.chmod(0o755)
+    monkeypatch.setenv("PATH", str(dot.parent), prepend=os.pathsep)
+    assert shutil.which("dot") == str(dot)
+    plots.plot_model(model, tmp_path / "a.png")
+    assert pixels(tmp_path / "a.png").size > 100_000
+
+
+@pytest.mark.parametrize("name", ["<b>", "a<b", "a>b & c", "&lt;", 'x"y'])
+@pytest.mark.usefixtures("dot")
+def test_names_are_shown_as_they_are(tmp_path, name):
+    x = keras.Input((1,), name="x1")
+    y = keras.layers.Dense(1, activation=lambda x: x, name=name)(x)
+    plots.plot_model(keras.Model(x, y), tmp_path / "a.svg")
+    words = " ".join(ElementTree.parse(tmp_path / "a.svg").getroot().itertext())
+    assert name in words
+    assert "<lambda>" in words
+
+
+def test_only_models_are_drawn(tmp_path):
+    for model in (None, "xor", keras.Sequential(), keras.layers.Dense(1)):
+        with pytest.raises(keras_xor.KerasXorError, match=r"^model must be a keras\.Model that is"):
+            plots.plot_model(model, tmp_path / "a.png")
 
 
 @pytest.fixture(scope="module")
 def recorded():
-    """The weights of the default recipe, before and after each of its epochs."""
+    """The recorder of the default recipe, before and after each of its epochs."""
     recorder = keras_xor.training.Recorder()
     keras_xor.train(keras_xor.build_model(seed=0), seed=0, callbacks=[recorder])
-    return recorder.weights
+    return recorder
+
+
+def recorder_of(model, weights):
+    recorder = keras_xor.training.Recorder()
+    recorder.set_model(model)
+    recorder.weights = weights
+    return recorder
 
 
 def data(spec):
@@ -135,22 +192,66 @@ def test_surface_against_the_model(trained, resolution):
 
 
 def test_surface_by_epoch_against_the_models(recorded):
+    before = recorded.model.get_weights()
     grid, line = parts(plots.surface_by_epoch(recorded, resolution=30))
+    assert all(map(np.array_equal, recorded.model.get_weights(), before))
     model = keras_xor.build_model()
     assert {row["epoch"] for row in grid} == set(range(11))
     for epoch in range(11):
-        model.set_weights([weight[epoch] for weight in recorded])
+        model.set_weights([weight[epoch] for weight in recorded.weights])
         of_epoch = ([row for row in rows if row["epoch"] == epoch] for rows in (grid, line))
         check_against_the_model(model, *of_epoch, resolution=30)
 
 
 def test_of_a_long_record_few_epochs_are_drawn(recorded):
-    long = [np.repeat(weight, 100, axis=0) for weight in recorded]
-    for draw, count in ((plots.surface_by_epoch, 51), (plots.surface_multiples, 8)):
-        grid, _ = parts(draw(long, resolution=2))
+    weights = [np.repeat(weight, 100, axis=0) for weight in recorded.weights]
+    long = recorder_of(recorded.model, weights)
+    for draw, resolution, count in (
+        (plots.surface_by_epoch, 2, 51),
+        (plots.surface_by_epoch, 100, 15),
+        (plots.surface_by_epoch, 200, 3),
+        (plots.surface_multiples, 2, 8),
+        (plots.surface_multiples, 200, 3),
+    ):
+        grid, _ = parts(draw(long, resolution))
         epochs = sorted({row["epoch"] for row in grid})
         assert (len(epochs), epochs[0], epochs[-1]) == (count, 0, 1099)
         assert max(np.diff(epochs)) - min(np.diff(epochs)) <= 1
+        assert len(grid) <= 150_000
+
+
+@pytest.mark.parametrize(("units", "activation"), [(2, "relu"), (16, "sigmoid"), (8, "relu")])
+def test_a_record_of_another_network(script, tmp_path, units, activation):
+    model = keras_xor.build_model(0.1, 0, units, activation)
+    recorder = keras_xor.training.Recorder()
+    history = keras_xor.train(model, 3, seed=0, callbacks=[recorder])
+    outputs = {"model": "a.keras", "history": "a.csv", "record": "a.npz"}
+    outputs = {name: tmp_path / file for name, file in outputs.items()}
+    keras_xor.files.save_run(outputs, model, history, recorder.weights)
+    arguments = ("--record", "a.npz", "--resolution", 9, "--to-file", "a.json")
+    assert script("plot_surface.py", *arguments) == (0, "picture: a.json\n", "")
+    rows = data(json.loads((tmp_path / "a.json").read_text()))
+    grid = [row for row in rows if row["epoch"] == 3 and "line" not in row]
+    expected = keras_xor.predict(model, [row["x1"] for row in grid], [row["x2"] for row in grid])
+    np.testing.assert_allclose([row["y"] for row in grid], expected, atol=1e-6)
+
+
+def test_files_of_other_runs_are_told(script, tmp_path):
+    run = ("train.py", "--epochs", 2, "--steps-per-epoch", 5, "--model", "a.keras", "--quiet")
+    assert script(*run, "--record") == (0, "", "")
+    old = (tmp_path / "a.csv").read_bytes()
+    assert script(*run) == (0, "", "")  # The same run again.
+    status, _, errors = script(*run, "--seed", 5)
+    assert status == 0
+    assert "a.npz is the record of another run: --record writes one" in one_line(errors)
+    (tmp_path / "a.csv").write_bytes(old)
+    for plot in (
+        ("plot_surface.py", "--record", "a.npz"),
+        ("plot_history.py", "--history", "a.csv"),
+    ):
+        status, _, errors = script(*plot, "--to-file", "a.svg")
+        assert status == 0
+        assert f"{plot[2]} is of another run than the model beside it" in one_line(errors)
 
 
 def test_charts_are_valid(trained, recorded):
@@ -177,6 +278,52 @@ def test_learning_curve_shows_its_history():
         assert all(panel["mark"]["point"] is marked for panel in spec["vconcat"])
 
 
+def test_learning_curve_of_what_train_returns():
+    model = keras_xor.build_model()
+    model.compile("adam", "mse", metrics=["mae"], jit_compile=True)
+    history = keras_xor.train(model, epochs=3, steps_per_epoch=2)
+    spec = plots.learning_curve(history).to_dict()
+    assert [row["epoch"] for row in data(spec)] == [1, 2, 3]
+    panels = [panel["encoding"]["y"]["field"] for panel in spec["vconcat"]]
+    assert panels[0] == "loss"
+    assert set(panels) == set(history.history)
+    for name, values in history.history.items():
+        assert [row[name] for row in data(spec)] == values
+
+
+def test_learning_curve_of_a_million_epochs(tmp_path):
+    history = [{"epoch": n, "accuracy": 0.5, "loss": 1 / n} for n in range(1, 10**6 + 1)]
+    rows = data(plots.learning_curve(history).to_dict())
+    assert [len(rows), rows[0]["epoch"], rows[-1]["epoch"]] == [10_000, 1, 10**6]
+
+
+def test_odd_names_in_a_history(tmp_path):
+    names = ("top.k[5]", "</script>", "a:b", "it's")
+    history = [{"epoch": n, "loss": 1 / n, **dict.fromkeys(names, 0.25)} for n in (1, 2, 3)]
+    chart = plots.learning_curve(history)
+    plots.save(chart, tmp_path / "a.svg")
+    plots.save(chart, tmp_path / "a.html")
+    texts = [text.strip() for text in ElementTree.parse(tmp_path / "a.svg").getroot().itertext()]
+    assert set(names) <= set(texts)
+    assert (tmp_path / "a.html").read_text().count("</script>") == 1
+
+
+def test_what_is_not_drawn(tmp_path):
+    for draw, values in (
+        (plots.learning_curve, [None, [], {}, "a.csv", keras.callbacks.History()]),
+        (plots.distributions, [[], runs([np.nan] * 4)]),
+        (plots.surface_by_epoch, [None, [], keras_xor.training.Recorder()]),
+        (plots.surface_multiples, [None, [], keras_xor.training.Recorder()]),
+        (plots.surface, [None, "a.keras", keras.Sequential()]),
+        (lambda chart: plots.save(chart, tmp_path / "a.png"), [None, {}, "chart"]),
+    ):
+        for value in values:
+            assert not any(tmp_path.iterdir())
+            with pytest.raises(keras_xor.KerasXorError) as refusal:
+                draw(value)
+            assert "\n" not in str(refusal.value)
+
+
 def runs(*answers):
     return [dict(zip(recipe.POINTS, y, strict=True)) for y in answers]
 
@@ -196,6 +343,32 @@ def test_distributions_against_the_runs():
     articles = {row["point"]: row["article"] for row in rows if "article" in row}
     assert articles == {"y_00": 0.01240, "y_01": 0.96797}
     assert "under 500 seeds" in chart.to_dict()["title"]["text"]
+
+
+def places(element, wanted, x=0.0, y=0.0):
+    """Where the texts of an .svg start that begin with `wanted`."""
+    if move := re.search(r"translate\(([-\d.]+),\s*([-\d.]+)\)", element.get("transform", "")):
+        x, y = x + float(move[1]), y + float(move[2])
+    if (element.text or "").startswith(wanted):
+        yield element.text, x, y
+    for child in element:
+        yield from places(child, wanted, x, y)
+
+
+def test_titles_of_the_panels_are_level(tmp_path):
+    rng = np.random.default_rng(0)
+    answers = rng.normal([0.02, 0.9, 0.9, 0.03], [0.001, 0.02, 0.002, 0.003], (500, 4)).clip(0, 1)
+    plots.save(plots.distributions(runs(*answers)), tmp_path / "a.svg")
+    heights = [y for _, _, y in places(ElementTree.parse(tmp_path / "a.svg").getroot(), "x1 =")]
+    assert heights[0] == heights[1] < heights[2] == heights[3]
+
+
+def test_the_legend_has_room_for_a_wider_font(trained, recorded, tmp_path):
+    for chart in (plots.surface(trained, 5), plots.surface_multiples(recorded, 5)):
+        plots.save(chart, tmp_path / "a.svg")
+        svg = ElementTree.parse(tmp_path / "a.svg").getroot()
+        ((_, start, _),) = places(svg, "probability")
+        assert float(svg.get("width")) - start > 80  # It takes 56 points in bold Liberation Sans.
 
 
 @pytest.mark.parametrize("y", [0.0, 0.01240, 0.5, 1.0])
@@ -234,9 +407,36 @@ def test_saved_charts(trained, recorded, tmp_path, kind):
     spec = json.loads(file.with_suffix(".json").read_text())
     assert len([row for row in data(spec) if "line" not in row]) == rows
 
+    for suffix in ("png", "svg", "html", "json"):
+        assert MARK.encode() in file.with_suffix(f".{suffix}").read_bytes()
+        plots.save(chart, file.with_suffix(f".{suffix}"))
+
     page = file.with_suffix(".html").read_text()
-    assert chart.to_dict()["title"]["text"] in page
+    assert f"<title>{chart.to_dict()['title']['text']}</title>" in page
     assert not re.search(r"<script[^>]+src=", page)
+
+
+@pytest.fixture
+def chromium(tmp_path):
+    """Open a page where there is no network: what it has become when its scripts are done."""
+    if not (shutil.which(CHROMIUM) or os.environ.get("CI")):
+        pytest.skip("there is no Chromium on this machine: install it to test the page too")
+
+    def opened(file):
+        return subprocess.run(
+            [
+                *(CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run"),
+                *("--disable-background-networking", "--disable-component-update"),
+                *("--disable-sync", "--disable-quic", "--host-resolver-rules=MAP * ~NOTFOUND"),
+                *(f"--user-data-dir={tmp_path}", "--virtual-time-budget=20000", "--dump-dom"),
+                file.as_uri(),
+            ],
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
+
+    return opened
 
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or "chromium"
@@ -268,29 +468,41 @@ window.addEventListener("load", async () => {
 """
 
 
-def test_the_page_works_offline(recorded, tmp_path):
-    if not (shutil.which(CHROMIUM) or os.environ.get("CI")):
-        pytest.skip("there is no Chromium on this machine: install it to test the page too")
+def test_the_page_works_offline(chromium, recorded, tmp_path):
     file = tmp_path / "a.html"
     plots.save(plots.surface_by_epoch(recorded), file)
     file.write_text(file.read_text() + MOVE_THE_SLIDER)
-    page = subprocess.run(
-        [
-            *(CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run"),
-            *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-            *("--disable-quic", "--host-resolver-rules=MAP * ~NOTFOUND"),
-            *(f"--user-data-dir={tmp_path}", "--virtual-time-budget=20000", "--dump-dom"),
-            file.as_uri(),
-        ],
-        check=True,
-        capture_output=True,
-        text=True,
-    ).stdout
+    page = chromium(file)
     slider, last, first, middle, last_again = json.loads(re.search("<title>(.+)</title>", page)[1])
     assert slider == ["0", "10", "1"]
     assert last == last_again
     assert 0 < first < middle < last  # At first only the legend is vivid.
     assert last - first > 40_000
+
+
+SHOW_IN_A_NOTEBOOK = """<!DOCTYPE html>
+<html><body>{outputs}<script>
+window.addEventListener("load", () => setTimeout(() => {{
+  document.title = JSON.stringify([...document.querySelectorAll("iframe")].map(frame => [
+    frame.contentDocument.querySelectorAll("canvas").length,
+    frame.contentDocument.documentElement.scrollHeight <= frame.clientHeight]));
+}}, 5000));
+</script></body></html>"""
+
+
+def test_charts_show_in_a_notebook_offline(chromium, trained, recorded, tmp_path):
+    """As a notebook does: the HTML of each output is put into one page."""
+    history = [{"epoch": 1, "loss": 0.5}, {"epoch": 2, "loss": 0.25}]
+    charts = (
+        plots.surface(trained, 5),
+        plots.surface_by_epoch(recorded, 5),
+        plots.learning_curve(history),
+    )
+    outputs = [chart._repr_mimebundle_()["text/html"] for chart in charts]
+    file = tmp_path / "notebook.html"
+    file.write_text(SHOW_IN_A_NOTEBOOK.format(outputs="".join(outputs)))
+    shown = json.loads(re.search("<title>(.+)</title>", chromium(file))[1])
+    assert shown == [[1, True]] * 3
 
 
 def test_charts_refuse_bad_arguments(trained, recorded, tmp_path):

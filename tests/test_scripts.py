@@ -3,6 +3,7 @@ import json
 import os
 import pty
 import re
+import shutil
 import subprocess
 import sys
 
@@ -73,15 +74,16 @@ def test_train_then_predict_then_plot(tmp_path):
     assert (tmp_path / "artifacts" / "model.png").stat().st_size > 10_000
 
 
-def test_train_draws_a_bar_on_a_terminal(tmp_path):
+def on_terminal(folder, columns):
+    """The status of a short training on a terminal of some columns, and what it shows."""
     screen, terminal = pty.openpty()
     training = subprocess.Popen(
         [sys.executable, ROOT / "scripts" / "train.py", "--epochs", "2"],
-        cwd=tmp_path,
+        cwd=folder,
         stdin=terminal,
         stdout=terminal,
         stderr=terminal,
-        env=os.environ | {"COLUMNS": "90"},
+        env=os.environ | {"COLUMNS": str(columns)},
     )
     os.close(terminal)
     shown = b""
@@ -91,9 +93,40 @@ def test_train_draws_a_bar_on_a_terminal(tmp_path):
     except OSError:  # Linux says so when the other end of a terminal closes.
         pass
     os.close(screen)
-    assert training.wait() == 0
-    assert b"Epoch 2/2\r\n" in shown
-    assert re.search("1000/1000.+━━━━━━━━━━━━━━━━━━━━".encode(), shown)
+    return training.wait(), shown.decode()
+
+
+@pytest.mark.parametrize("columns", [90, 20])
+def test_train_draws_a_bar_on_a_terminal(tmp_path, columns):
+    status, shown = on_terminal(tmp_path, columns)
+    assert status == 0
+    assert "Epoch 2/2\r\n" in shown
+    assert re.search("1000/1000.+━━━━━━━━━━━━━━━━━━━━", shown)
+    assert ('Model: "xor"' in shown) is (columns == 90)
+    assert ("xor: 33 parameters\r\n" in shown) is (columns < 40)
+    assert "Traceback" not in shown
+
+
+@pytest.mark.parametrize("rate", [100, 1e-30])
+def test_train_says_how_many_are_right(script, rate):
+    status, output, errors = script("train.py", "--learning-rate", rate, "--epochs", 2)
+    assert (status, errors) == (0, "")
+    classes = [line.split()[3] for line in output.splitlines() if re.match(r" [01] ", line)]
+    right = sum(a == b for a, b in zip(classes, "0110", strict=True))
+    assert right < 4
+    advice = "Try --learning-rate 0.1 and at least 10,000 steps: all 1000 runs of the seed study"
+    assert f"\nOnly {right} of the 4 are right. {advice}" in output
+    _, output, _ = script("train.py", "--learning-rate", 0.1)
+    assert "of the 4 are right" not in output
+
+
+def test_train_keeps_files_of_others(script, tmp_path):
+    (tmp_path / "weather.csv").write_text("day,rain\n1,0.5\n")
+    for more in ([], ["--resume"]):
+        status, output, errors = script("train.py", "--model", "weather.keras", *more)
+        assert (status, output) == (1, "")
+        assert "weather.csv was not written by keras_xor and is kept: name" in one_line(errors)
+    assert [path.name for path in tmp_path.iterdir()] == ["weather.csv"]
 
 
 def test_train_quietly(script, tmp_path):
@@ -226,6 +259,46 @@ def test_benchmark_json(script, benchmark, monkeypatch):
     }
 
 
+# What a user sees whose streams are closed, full, broken or not of Unicode.
+
+TRAIN = "train.py --epochs 1 --steps-per-epoch 9"
+
+
+@pytest.mark.parametrize(
+    ("command", "status", "complaint"),
+    [
+        (f"{TRAIN} <&- >&- 2>&-", 0, ""),
+        (f"{TRAIN} > /dev/full", 1, "train.py: standard output cannot be written (No space left"),
+        (f"{TRAIN} | true", 1, ""),
+        (f"PYTHONIOENCODING=ascii {TRAIN} --model ü.keras 2> /dev/full", 0, ""),
+        ("predict.py | true", 1, ""),
+        ("predict.py --help > /dev/full", 1, "predict.py: standard output cannot be written"),
+        ("predict.py --help >&-", 0, ""),
+        ("predict.py --x1 2>&-", 2, ""),
+    ],
+)
+def test_streams(trained_file, tmp_path, command, status, complaint):
+    if command.startswith("predict"):
+        shutil.copytree(trained_file.parent, tmp_path / "artifacts")
+    for name in SCRIPTS:
+        (tmp_path / name).write_text(f'exec {sys.executable} {ROOT}/scripts/{name} "$@"\n')
+        (tmp_path / name).chmod(0o755)
+    done = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", command],
+        cwd=tmp_path,
+        env=os.environ | {"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == status
+    if complaint:
+        assert complaint in one_line(done.stderr)
+    else:
+        assert done.stderr == ""
+    assert "Traceback" not in done.stdout
+    assert len([*tmp_path.rglob("*.keras")]) == 1
+
+
 # What a user sees who does otherwise.
 
 
@@ -252,10 +325,14 @@ def test_help_is_light(light_process, name):
         ("train.py --learning-rate 0", "--learning-rate: it must be above 0"),
         ("train.py --learning-rate -1e-3", "--learning-rate: it must be above 0"),
         ("train.py --learning-rate inf", "--learning-rate"),
+        ("train.py --learning-rate 1e-50", "beyond, it is 0 or infinite in float32"),
+        ("train.py --learning-rate 1e39", "--learning-rate: it must be from 1.2e-38 to 3.4e+38"),
+        (f"train.py --seed {'9' * 5_000}", "--seed: it must be a whole number of at least 0, not"),
         ("train.py --learning-rate fast", "--learning-rate: it must be a finite number"),
         ("train.py --seed -1", "--seed"),
         ("train.py --model a.h5", "--model: it must end in .keras"),
         ("train.py --speed 1", "--speed"),
+        (f"train.py {'a' * 10_000}", "unrecognized arguments: aaa"),
         ("predict.py --x1 0", "1 numbers for --x1, 0 for --x2: give them in pairs"),
         ("predict.py --x2 0", "give them in pairs"),
         ("predict.py --x1 0 1 --x2 0", "give them in pairs"),

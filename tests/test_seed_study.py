@@ -1,6 +1,7 @@
 import csv
 import math
 
+import keras
 import numpy as np
 import pytest
 from conftest import one_line
@@ -119,6 +120,27 @@ def test_many_runs_are_trained_in_groups(monkeypatch):
     apart = seed_study.seed_study(**options)
     assert [row["seed"] for row in apart] == [row["seed"] for row in together]
     np.testing.assert_allclose(answers(apart), answers(together), rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "mixed_float16"])
+def test_whatever_keras_takes_for_its_default(dtype):
+    options = {"seeds": 5, "epochs": 1, "steps_per_epoch": 50}
+    expected = answers(seed_study.seed_study(**options))
+    before = keras.config.floatx(), keras.config.dtype_policy()
+    keras.config.set_floatx(dtype if dtype == "float64" else "float32")
+    keras.config.set_dtype_policy(dtype)
+    try:
+        rows = seed_study.seed_study(**options)
+    finally:
+        keras.config.set_floatx(before[0])
+        keras.config.set_dtype_policy(before[1])
+    np.testing.assert_allclose(answers(rows), expected, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("use", [summary, lambda rows: save_rows(rows, "a.csv")])
+def test_no_rows(use):
+    with pytest.raises(keras_xor.KerasXorError, match="rows must be what seed_study returned"):
+        use([])
 
 
 def test_the_bar_counts_the_steps_of_all_runs(capsys):
