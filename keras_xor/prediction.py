@@ -1,8 +1,11 @@
 """Checked numbers in, probabilities out."""
 
+import numbers
+
 import numpy as np
 
-from keras_xor.checks import KerasXorError
+from keras_xor.checks import KerasXorError, shown
+from keras_xor.model import check_model
 
 # Weights times inputs stay finite in float32 up to here, and the hidden layer saturated.
 _LARGEST = 1e30
@@ -21,9 +24,10 @@ def predict(model, x1, x2):
         network extrapolates.
 
     Raises:
-        KerasXorError: an input is not a finite number, the shapes differ, or they are
-            too large for the weights of the model.
+        KerasXorError: `model` is of other inputs, an input is not a finite real number, the
+            shapes differ, or they are too large for the weights of the model.
     """
+    check_model(model, functional=False)
     x1, x2 = _finite_array(x1, "x1"), _finite_array(x2, "x2")
     if x1.shape != x2.shape:
         raise KerasXorError(
@@ -42,13 +46,16 @@ def predict(model, x1, x2):
 
 
 def _finite_array(values, name):
+    """`values` as float64, if they are real numbers: no text, date, complex or masked value."""
     try:
-        array = np.asarray(values, dtype=np.float64)
+        array = np.asarray(values)
+        if array.dtype.kind == "O" and all(isinstance(x, numbers.Real) for x in array.flat):
+            array = array.astype(np.float64)
     except (OverflowError, TypeError, ValueError):
-        array = np.asarray(np.nan)
-    if not np.isfinite(array).all():
-        raise KerasXorError(f"{name} must be finite numbers, not {values!r}")
-    return array
+        array = np.asarray(None)
+    if array.dtype.kind not in "biuf" or np.ma.is_masked(values) or not np.isfinite(array).all():
+        raise KerasXorError(f"{name} must be finite numbers, not {shown(values)}")
+    return array.astype(np.float64)
 
 
 def predictions(model, x1, x2):

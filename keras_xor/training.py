@@ -7,9 +7,10 @@ import numpy as np
 import tensorflow as tf
 
 from keras_xor import checks, recipe
-from keras_xor.checks import KerasXorError
+from keras_xor.checks import KerasXorError, shown
 from keras_xor.data import stacked_xor_batches, steps_per_stack
 from keras_xor.interrupts import held_interrupts
+from keras_xor.model import check_model
 
 _LARGEST_LOSS = 1e6  # Of logits in the millions; one that learns has a loss below 1.
 
@@ -28,7 +29,8 @@ def train(
     """Fit `model` to random XOR batches, in place.
 
     Args:
-        model: A compiled `keras.Model`, such as `build_model` returns.
+        model: A compiled `keras.Model`, such as `build_model` returns. Its loss, optimizer,
+            metrics and `train_step` may be others, and `run_eagerly` is heeded.
         epochs: Whole number of at least 1. Defaults to 10.
         steps_per_epoch: Batches an epoch, at least 1. Defaults to 1000.
         batch_size: Examples a batch, 1 to 2**24. Defaults to 32.
@@ -38,7 +40,11 @@ def train(
             run of an epoch may have fewer. Defaults to `None`, as many as take under
             64 MiB and well under half a second.
         callbacks: List of `keras.callbacks.Callback`, or `None`. The batch hooks are
-            called once for each run of the XLA program.
+            called once for each run of the XLA program, which by default is once an epoch:
+            a learning rate set in one holds for the whole of the next run, and what counts
+            batches, as `TensorBoard(update_freq=100)` does, sees few. With
+            `steps_per_execution=100` they are called every 100 batches. Ctrl-C takes
+            effect when a run and its callbacks are done.
         verbose: As for `keras.Model.fit`. Defaults to 0, silent.
         initial_epoch: Epochs done already, from 0 to `epochs`: training goes on with the
             batches after those. Defaults to 0.
@@ -48,16 +54,22 @@ def train(
         are means over all steps of each epoch.
 
     Raises:
-        KerasXorError: a number is out of range; or training diverged, which is a loss
-            that is not a number or above 10**6.
+        KerasXorError: `model` is not compiled, or of other inputs; an argument is out of
+            range; or training diverged, which is a loss that is not a number or above 10**6.
     """
-    epochs = checks.whole_number(epochs, "epochs")
-    steps_per_epoch = checks.whole_number(steps_per_epoch, "steps_per_epoch")
+    check_model(model, functional=False)
+    if not model.compiled:
+        raise KerasXorError("model must be compiled: call model.compile first")
+    if _is_distributed(model):
+        raise KerasXorError("model must not be built under a distribution strategy: use model.fit")
+    epochs = checks.count(epochs, "epochs")
+    steps_per_epoch = checks.count(steps_per_epoch, "steps_per_epoch")
     batch_size = checks.batch_size(batch_size, "batch_size")
     if steps_per_execution is None:
         steps_per_execution = steps_per_stack(steps_per_epoch, batch_size)
-    steps_per_execution = checks.whole_number(steps_per_execution, "steps_per_execution")
+    steps_per_execution = checks.count(steps_per_execution, "steps_per_execution")
     initial_epoch = checks.whole_number(initial_epoch, "initial_epoch", lowest=0, highest=epochs)
+    callbacks = _checked_callbacks(callbacks)
 
     stacks = stacked_xor_batches(
         steps_per_epoch, steps_per_execution, batch_size, seed, initial_epoch
@@ -87,6 +99,23 @@ def train(
             "lower the learning rate"
         )
     return history
+
+
+def _is_distributed(model):
+    within = tf.distribute.has_strategy()
+    return within or model.distribute_strategy is not tf.distribute.get_strategy()
+
+
+def _checked_callbacks(callbacks):
+    if callbacks is None:
+        return []
+    callbacks = list(callbacks) if isinstance(callbacks, list | tuple) else [callbacks]
+    for callback in callbacks:
+        if not isinstance(callback, keras.callbacks.Callback):
+            raise KerasXorError(
+                f"callbacks must be a list of keras.callbacks.Callback, not of {shown(callback)}"
+            )
+    return callbacks
 
 
 class Recorder(keras.callbacks.Callback):
@@ -125,14 +154,13 @@ def device():
 @contextlib.contextmanager
 def _stacked_training(model, steps_per_execution, stacks):
     """Have `fit` train `model` a stack at a time, for as long as this lasts."""
-    plain_steps_per_execution = model.steps_per_execution
+    before = model.steps_per_execution, model.train_function
     model.steps_per_execution = steps_per_execution
     model.train_function = _stack_train_function(model, stacks.element_spec)
     try:
         yield
     finally:
-        model.steps_per_execution = plain_steps_per_execution
-        model.train_function = None
+        model.steps_per_execution, model.train_function = before
 
 
 def _stack_train_function(model, stack_spec):
@@ -141,18 +169,29 @@ def _stack_train_function(model, stack_spec):
     Keras's own train function enters XLA once a step, and at this size a step is far
     cheaper than its entry. Here the loop itself is compiled, around the same `train_step`.
     """
+    if model.run_eagerly:
+        return lambda iterator: _train_eagerly(model, next(iterator))
 
-    def train_batch(step, batch):
-        model.train_step(batch)
-        return step + 1
+    batch_spec = tf.nest.map_structure(
+        lambda spec: tf.TensorSpec(spec.shape[1:], spec.dtype), stack_spec
+    )
+    train_step = tf.function(model.train_step, autograph=False).get_concrete_function(batch_spec)
 
     @tf.function(input_signature=[stack_spec], jit_compile=model.jit_compile, autograph=False)
     def train_stack(stack):
-        tf.foldl(train_batch, stack, initializer=0)
-        return model.get_metrics_result()
+        no_logs = tf.nest.map_structure(
+            lambda spec: tf.zeros(spec.shape, spec.dtype), train_step.structured_outputs
+        )
+        return tf.foldl(lambda logs, batch: train_step(batch), stack, initializer=no_logs)
 
     compiled = train_stack.get_concrete_function()
     return lambda iterator: compiled(next(iterator))
+
+
+def _train_eagerly(model, stack):
+    for batch in tf.data.Dataset.from_tensor_slices(stack):
+        logs = model.train_step(batch)
+    return logs
 
 
 class _Callbacks(keras.callbacks.CallbackList):
@@ -164,7 +203,7 @@ class _Callbacks(keras.callbacks.CallbackList):
 
     def on_train_batch_end(self, batch, logs=None):
         super().on_train_batch_end(min(batch, self.params["steps"] - 1), logs)
-        if _diverged(float(logs["loss"])):
+        if _diverged(float(logs.get("loss", 0.0))):
             self.model.stop_training = True
         self._raise_held()
 

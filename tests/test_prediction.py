@@ -1,8 +1,11 @@
+import datetime
+import fractions
 import math
 
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import keras_xor
 from keras_xor import prediction
@@ -49,12 +52,32 @@ def test_shapes(known):
     assert keras_xor.predict(model, [0, True], (1.0, np.int8(0))).shape == (2,)
 
 
-@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, "x", None, 1j, [[0], [0, 1]], {}])
+@pytest.mark.parametrize(
+    "value",
+    [
+        *(math.nan, math.inf, -math.inf, "x", "1", b"1", None, 1j, 1 + 0j, [[0], [0, 1]], {}),
+        *(np.complex64(1), np.datetime64("2022-01-01"), np.timedelta64(1), datetime.date.today()),
+        *(np.array(["1"]), np.ma.masked, np.ma.array([0, 1], mask=[0, 1]), [object()], [None, 1]),
+        *([math.nan] * 100_000, np.full(100_000, math.nan), 10**400),
+    ],
+)
 @pytest.mark.parametrize("name", ["x1", "x2"])
 def test_only_finite_numbers(known, value, name):
     arguments = {"x1": 0, "x2": 0, name: value}
-    with pytest.raises(keras_xor.KerasXorError, match=f"^{name} must be finite numbers"):
+    complaint = f"^{name} must be finite numbers"
+    with pytest.raises(keras_xor.KerasXorError, match=complaint) as refusal:
         keras_xor.predict(known[0], **arguments)
+    assert len(str(refusal.value)) < 120
+
+
+def test_real_numbers_of_any_kind(known):
+    model, formula = known
+    x1 = [fractions.Fraction(1, 4), True, np.float16(0.25), np.ma.array(1), tf.constant(0.5)]
+    for x in (*x1, np.ma.array([0, 1]), np.array([1, 0.5], dtype=object)):
+        expected = np.vectorize(formula)(np.float64(x), np.zeros(np.shape(x)))
+        np.testing.assert_allclose(
+            keras_xor.predict(model, x, np.zeros(np.shape(x))), expected, atol=1e-6
+        )
 
 
 def test_weights_that_are_too_large():

@@ -3,6 +3,7 @@ import re
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import keras_xor
 from keras_xor import recipe, training
@@ -176,6 +177,158 @@ def test_any_loss_optimizer_and_metric():
     assert history["loss"][-1] < history["loss"][0]
 
 
+class Other(keras.Model):
+    """A model with a training step of its own."""
+
+    def train_step(self, data):
+        logs = super().train_step(data)
+        return {"twice": 2 * logs["loss"], "steps": self.optimizer.iterations}
+
+
+class More(keras.Model):
+    def train_step(self, data):
+        return {**super().train_step(data), "steps": self.optimizer.iterations}
+
+
+class OwnMetrics(keras.Model):
+    def compute_metrics(self, x, y, y_pred, sample_weight=None):
+        return {"mean": keras.ops.mean(y_pred)}
+
+
+def own_metric(y, predicted):
+    return keras.ops.mean(keras.ops.abs(keras.ops.cast(y, "float32") - predicted))
+
+
+def of_class(kind, **options):
+    def build():
+        plain = keras_xor.build_model(seed=1)
+        model = kind(plain.input, plain.output)
+        options.setdefault("jit_compile", True)
+        model.compile(keras.optimizers.SGD(0.01), "binary_crossentropy", **options)
+        return model
+
+    return build
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        of_class(Other),
+        of_class(More, metrics=["accuracy"]),
+        of_class(OwnMetrics),
+        of_class(keras.Model, metrics=[own_metric]),
+        of_class(More, run_eagerly=True, jit_compile=False),
+        of_class(keras.Model, metrics=["mae"], run_eagerly=True, jit_compile=False),
+        of_class(keras.Model, jit_compile=False),
+    ],
+)
+def test_whatever_fit_heeds(build):
+    plain, stacked = build(), build()
+    options = {"epochs": 2, "steps_per_epoch": 20}
+    expected = plain.fit(keras_xor.xor_batches(seed=2), **options, shuffle=False, verbose=0)
+    history = keras_xor.train(stacked, **options, seed=2, steps_per_execution=7)
+    assert history.history.keys() == expected.history.keys()
+    for name, values in expected.history.items():
+        np.testing.assert_allclose(history.history[name], values, rtol=1e-5)
+    for actual, weight in zip(stacked.get_weights(), plain.get_weights(), strict=True):
+        np.testing.assert_allclose(actual, weight, rtol=0, atol=2e-6)
+
+
+def test_run_eagerly_runs_eagerly():
+    seen = []
+
+    class Eager(keras.Model):
+        def train_step(self, data):
+            seen.append(int(self.optimizer.iterations))
+            return super().train_step(data)
+
+    model = of_class(Eager, run_eagerly=True, jit_compile=False)()
+    keras_xor.train(model, epochs=2, steps_per_epoch=3)
+    assert seen == [0, 1, 2, 3, 4, 5]
+
+
+def test_training_within_a_callback():
+    class Within(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            keras_xor.train(self.model, epochs=1, steps_per_epoch=5, steps_per_execution=2)
+
+    model = keras_xor.build_model()
+    history = keras_xor.train(model, epochs=3, steps_per_epoch=10, callbacks=[Within()])
+    assert model.optimizer.iterations == 45
+    assert history.epoch == [0, 1, 2]
+    model.fit(keras_xor.xor_batches(), steps_per_epoch=6, shuffle=False, verbose=0)
+    assert model.optimizer.iterations == 51
+
+
+def uncompiled():
+    model = keras_xor.build_model()
+    return keras.Model(model.input, model.output)
+
+
+def distributed():
+    with tf.distribute.MirroredStrategy(["cpu:0"]).scope():
+        return keras_xor.build_model()
+
+
+@pytest.mark.parametrize(
+    ("build", "complaint"),
+    [
+        (lambda: None, "model must be a keras.Model, not None"),
+        (lambda: "xor.keras", "model must be a keras.Model, not 'xor.keras'"),
+        (uncompiled, "model must be compiled"),
+        (lambda: network(["x1"]), "model must map inputs x1 and x2"),
+        (lambda: network(["a", "b"]), "model must map inputs x1 and x2"),
+        (lambda: network(["x1", "x2"], outputs=2), "model must map inputs x1 and x2"),
+        (lambda: keras.Sequential([keras.layers.Dense(1)]), "which no Sequential has"),
+        (distributed, "must not be built under a distribution strategy: use model.fit"),
+    ],
+)
+def test_other_models(tmp_path, build, complaint):
+    model = build()
+    uses = [keras_xor.train]
+    if "compiled" not in complaint and "strategy" not in complaint:
+        uses += [
+            lambda model: keras_xor.predict(model, 0, 1),
+            lambda model: keras_xor.save_model(model, tmp_path / "a.keras"),
+            lambda model: keras_xor.export.export(model, tmp_path / "a.onnx"),
+            lambda model: keras_xor.plots.surface(model),
+        ]
+    for use in uses:
+        with pytest.raises(keras_xor.KerasXorError, match=complaint) as refusal:
+            use(model)
+        assert "\n" not in str(refusal.value)
+    assert not any(tmp_path.iterdir())
+
+
+def network(names, outputs=1):
+    inputs = [keras.Input((1,), name=name) for name in names]
+    hidden = keras.layers.Concatenate()(inputs) if len(inputs) > 1 else inputs[0]
+    model = keras.Model(inputs, [keras.layers.Dense(1)(hidden) for _ in range(outputs)])
+    model.compile("sgd", "mse")
+    return model
+
+
+@pytest.mark.parametrize("callbacks", [["x"], "x", [None], [keras.callbacks.Callback]])
+def test_other_callbacks(callbacks):
+    with pytest.raises(keras_xor.KerasXorError, match="callbacks must be a list of keras"):
+        keras_xor.train(keras_xor.build_model(), callbacks=callbacks)
+
+
+def test_the_batch_hooks_are_called_once_a_run(tmp_path):
+    """As the docstring says; what counts batches needs a smaller `steps_per_execution`."""
+    rates = []
+
+    class Rate(keras.callbacks.Callback):
+        def on_train_batch_begin(self, batch, logs=None):
+            rates.append(batch)
+
+    keras_xor.train(keras_xor.build_model(), 2, 1_000, callbacks=[Rate()])
+    assert rates == [0, 0]
+    rates.clear()
+    keras_xor.train(keras_xor.build_model(), 1, 1_000, steps_per_execution=100, callbacks=[Rate()])
+    assert rates == [*range(0, 1_000, 100)]
+
+
 def test_one_trace_for_one_run(monkeypatch):
     traces = []
     train_step = keras.Model.train_step
@@ -202,6 +355,9 @@ def test_stacks_are_small(steps_per_epoch, batch_size):
         {"batch_size": -1},
         {"seed": "x"},
         {"steps_per_execution": 0},
+        {"epochs": 10**5_000},
+        {"steps_per_epoch": 10**5_000},
+        {"steps_per_execution": 2**60},
     ],
 )
 def test_bad_arguments(arguments):
