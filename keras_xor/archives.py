@@ -126,7 +126,11 @@ def _check_weights(content):
             if not isinstance(link, h5py.HardLink):
                 return f"its weight {name!r:.40} is a link"
             weight = weights[name]
-            if isinstance(weight, h5py.Dataset) and weight.nbytes > len(content):
+            if not isinstance(weight, h5py.Dataset):
+                return None
+            if weight.external or weight.is_virtual:
+                return f"its weight {name!r:.40} is in another file"
+            if weight.nbytes > len(content):
                 return f"its weight {name!r:.40} is larger than the file"
             return None
 

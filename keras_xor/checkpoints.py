@@ -1,5 +1,6 @@
 """Training that survives being killed: all that it needs to go on, in one file."""
 
+import contextlib
 import time
 from pathlib import Path
 
@@ -55,14 +56,11 @@ class Checkpoint(keras.callbacks.History):
             The number of epochs of this run that are done, which is 0 where there is no file;
             and why the file is not of this run, which is empty if it is, or there is none.
         """
-        if not self.path.exists():
-            return 0, ""
         try:
-            state = _load(self.path)
-            differences = self._differences(state)
-            return (0, differences) if differences else (_epochs_done(state), "")
-        except Exception:  # A file that is something else may fail anywhere.
-            return 0, "it is not a checkpoint, or damaged"
+            state, difference = self._read()
+        except KerasXorError as error:
+            return 0, str(error)
+        return _epochs_done(state) if state and not difference else 0, difference
 
     def restore(self, model, epochs):
         """Bring `model`, the history and the recorder to where the file left them.
@@ -79,44 +77,57 @@ class Checkpoint(keras.callbacks.History):
             KerasXorError: the file is not a checkpoint of such a model, or one of other
                 settings or of more than `epochs`.
         """
-        if not self.path.exists():
-            return 0
-        try:
-            state = _load(self.path)
-            differences = self._differences(state)
-            if not differences:
-                epochs_done = self._set_state(state, model)
-        except Exception as error:  # A file that is something else may fail anywhere.
+        state, difference = self._read()
+        if difference:
             raise KerasXorError(
-                f"{self.path} is not a checkpoint, or damaged: start anew without --resume"
-            ) from error
-        if differences:
-            raise KerasXorError(
-                f"cannot resume, since {differences}: give the same, or start anew without --resume"
+                f"cannot resume, since {difference}: give the same, or start anew without --resume"
             )
+        if not state:
+            return 0
+        epochs_done = _epochs_done(state)
         if epochs_done > epochs:
             raise KerasXorError(
                 f"cannot resume, since {epochs_done} epochs are done, more than {epochs}: "
                 "ask for as many, or start anew without --resume"
             )
+        try:
+            self._set_state(state, model)
+        except Exception as error:  # A file that is something else may fail anywhere.
+            raise self._damaged() from error
         return epochs_done
 
     def delete(self):
         """Remove the file, when the run is done and its model saved, unless it has more."""
         if self._may_replace():
-            self.path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # It stays, as one of a run that is done.
+                self.path.unlink(missing_ok=True)
+
+    def _read(self):
+        """The state in the file, empty where there is none, and how its settings differ."""
+        if not self.path.exists():
+            return {}, ""
+        with opening(self.path, "checkpoint") as file:
+            try:
+                state = _load(file)
+                difference = ", and ".join(
+                    f"{name} was {state['settings'][name]}, not {value}"
+                    for name, value in self._settings.items()
+                    if state["settings"][name] != value
+                )
+                _epochs_done(state)
+            except Exception as error:  # A file that is something else may fail anywhere.
+                raise self._damaged() from error
+        return state, difference
+
+    def _damaged(self):
+        return KerasXorError(
+            f"{self.path} is not a checkpoint, or damaged: start anew without --resume"
+        )
 
     def _may_replace(self):
         epochs_there, difference = self.found()
         epochs_done = max(map(len, self.history.values()), default=0)
         return not difference and epochs_there <= epochs_done
-
-    def _differences(self, state):
-        return ", and ".join(
-            f"{name} was {state['settings'][name]}, not {value}"
-            for name, value in self._settings.items()
-            if state["settings"][name] != value
-        )
 
     def _state(self):
         return {
@@ -127,7 +138,6 @@ class Checkpoint(keras.callbacks.History):
         }
 
     def _set_state(self, state, model):
-        epochs_done = _epochs_done(state)
         self.history = {
             name: values.astype(float).tolist() for name, values in state["history"].items()
         }
@@ -135,11 +145,10 @@ class Checkpoint(keras.callbacks.History):
             variable.assign(value)
         if self._recorder:
             record = [*state["record"].values()]
-            shapes = [(1 + epochs_done, *weight.shape) for weight in model.get_weights()]
+            shapes = [(1 + _epochs_done(state), *w.shape) for w in model.get_weights()]
             if [weight.shape for weight in record] != shapes:
                 raise ValueError("not a record of this model")
             self._recorder.weights = record
-        return epochs_done
 
 
 def _epochs_done(state):
@@ -163,10 +172,11 @@ def _save(state, path):
         write_arrays(new, arrays)
 
 
-def _load(path):
+def _load(file):
     state = {}
-    with opening(path, "checkpoint") as file:
-        for key, array in read_arrays(file).items():
-            group, name = key.split("/")
-            state.setdefault(group, {})[name] = array
+    for key, array in read_arrays(file).items():
+        group, name = key.split("/", maxsplit=1)
+        state.setdefault(group, {})[name] = array
+    if not state.keys() <= {"settings", "history", "variables", "record"}:
+        raise ValueError("it holds something else")
     return state

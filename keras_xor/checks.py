@@ -7,6 +7,7 @@ about `name`.
 import math
 import operator
 import os
+import sys
 from pathlib import Path
 
 MOST_HIDDEN_UNITS = 256
@@ -48,7 +49,7 @@ def whole_number(value, name="it", lowest=1, highest=None):
 
 
 def count(value, name="it"):
-    """An int of at least 1, and of no more than an epoch or a step can be counted with."""
+    """An int from 1 to 2**53, of epochs or of steps."""
     number = whole_number(value, name)
     return number if number < 2**53 else whole_number(value, name, highest=2**53)
 
@@ -162,7 +163,8 @@ def export_file(value, name="it"):
     suffix = "" if text.endswith("/") else file.suffix
     if suffix not in ("", ".onnx", ".tflite") or file.name in ("", "..", ".onnx", ".tflite"):
         raise KerasXorError(
-            f"{name} must end in .onnx or .tflite, or name a folder, not {shown(text)}"
+            f"{name} must end in .onnx or .tflite, or name a folder (then end it in /), "
+            f"not {shown(text)}"
         )
     return text
 
@@ -182,3 +184,8 @@ def keras_backend():
     backend = os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     if backend != "tensorflow":
         raise KerasXorError(f"KERAS_BACKEND is {backend!r}: unset it, or set it to tensorflow")
+    keras = sys.modules.get("keras")
+    if hasattr(keras, "backend") and keras.backend.backend() != "tensorflow":
+        raise KerasXorError(
+            f"Keras runs on {keras.backend.backend()}: set KERAS_BACKEND=tensorflow"
+        )

@@ -46,8 +46,8 @@ def add_checked(parser, name, check, default=None, help="", metavar="N"):
 def add_recipe(parser):
     """Add the options of the numbers that training goes by."""
     for name, check, default, help in (
-        ("--epochs", checks.whole_number, recipe.EPOCHS, "rounds of training"),
-        ("--steps-per-epoch", checks.whole_number, recipe.STEPS_PER_EPOCH, "batches in an epoch"),
+        ("--epochs", checks.count, recipe.EPOCHS, "rounds of training"),
+        ("--steps-per-epoch", checks.count, recipe.STEPS_PER_EPOCH, "batches in an epoch"),
         ("--batch-size", checks.batch_size, recipe.BATCH_SIZE, "examples in a batch"),
         ("--learning-rate", checks.learning_rate, recipe.LEARNING_RATE, "of SGD"),
     ):
@@ -69,9 +69,9 @@ def checked(check):
 def run(main, arguments):
     """Call `main(arguments())`, with a quiet TensorFlow.
 
-    Bad input ends it with status 1 and one line, Ctrl-C with status 130 and the advice that
-    the `KeyboardInterrupt` brings. Standard output that cannot be written ends it with status
-    1, too, but only when all else is done.
+    Bad input ends it with status 1 and one line. Ctrl-C ends it with status 130 and advice: the
+    message of the `KeyboardInterrupt`, if `main` gave it one. If standard output cannot be
+    written, all else is done, and then the status is 1.
     """
     with _standard_streams():
         try:
@@ -128,7 +128,7 @@ class _Stream(io.TextIOWrapper):
             os.fdopen(descriptor, "wb", buffering=0 if unbuffered else -1, closefd=False),
             encoding=getattr(plain, "encoding", "utf-8"),
             errors="backslashreplace",
-            line_buffering=os.isatty(descriptor),
+            line_buffering=descriptor == 2 or os.isatty(descriptor),
             write_through=unbuffered,
         )
 

@@ -43,7 +43,7 @@ def export(model, to_file):
     format, packages, finish, answers = _runtime(to_file)
     missing = [package for module, package in packages.items() if not _is_there(module)]
     if missing:
-        raise KerasXorError(f"{to_file} takes what is not there: pip install {' '.join(missing)}")
+        raise KerasXorError(f"to write {to_file}, first pip install {' '.join(missing)}")
     place = replacing_folder(to_file) if format == "tf_saved_model" else replacing(to_file)
     model = _in_order(model)
     x, y = _points(model)
@@ -53,13 +53,12 @@ def export(model, to_file):
         except tf.errors.OpError as error:  # TensorFlow's own errors of a full disk.
             raise OSError(error.message) from error
         finish(new)
-        difference = max(
-            float(np.max(np.abs(y - answer.ravel()))) for answer in answers(str(new), x)
-        )
+        differences = [np.abs(y - answer.ravel()) for answer in answers(str(new), x)]
+        difference = float(np.max(differences))  # Which is nan if one is.
         if not difference <= TOLERANCE:
             raise KerasXorError(
                 f"{to_file} would differ from Keras by {difference:.2g}, more than {TOLERANCE:g}: "
-                "its runtime does not do for this model"
+                "export to another format"
             )
     return difference
 

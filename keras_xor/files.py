@@ -20,7 +20,7 @@ from keras_xor.archives import MOST_BYTES, MOST_MODEL_BYTES, read_arrays, read_c
 from keras_xor.checks import KerasXorError
 from keras_xor.model import MAPPING, check_model, is_of_xor
 from keras_xor.quiet import no_warnings
-from keras_xor.training import Recorder
+from keras_xor.training import Recorder, history_rows
 from keras_xor.writing import MARK, replacing, replacing_all
 
 _CHECKS = {
@@ -31,6 +31,7 @@ _CHECKS = {
 _ADVICE = "name a file that train.py wrote"
 _MOST_ROWS = 2**17  # Of a history, in memory
 _LONGEST_LINE = 2**13
+_WITH_HISTORY = " with the history of sha256 "
 
 
 def save_model(model, path):
@@ -55,14 +56,14 @@ def save_model(model, path):
 
 
 def save_run(outputs, model, history, weights=None):
-    """Write all that a run gave: every file, or none.
+    """Write all that a run gave; no file is replaced before all are written.
 
     Args:
         outputs: A dict of paths, of the "model", the "history" and, if there are
             `weights`, the "record".
         model: As for `save_model`.
         history: The `keras.callbacks.History` that `train` returned, written as CSV: one
-            row an epoch, counted from 1.
+            row an epoch, the first being 1.
         weights: `Recorder.weights`, written as a NumPy archive. Defaults to `None`.
 
     Raises:
@@ -73,15 +74,15 @@ def save_run(outputs, model, history, weights=None):
     with replacing_all(outputs.values()) as files:
         new = dict(zip(outputs, files, strict=True))
         _write_history(history, new["history"])
-        _write_model(model, new["model"], history=_digest(new["history"]))
+        _write_model(model, new["model"], new["history"])
         if weights:
             arrays = {str(n): weight for n, weight in enumerate(weights)}
             config = keras.saving.serialize_keras_object(model) | {"compile_config": None}
             write_arrays(new["record"], arrays | {"model": np.array(json.dumps(config))})
 
 
-def _write_model(model, file, history=""):
-    """Write `model`, with the digest of the history that belongs to it, if it is known."""
+def _write_model(model, file, history_file=None):
+    """Write `model`, and of which history it is, if that is known."""
     if not _finite(model.get_weights()):
         raise KerasXorError(
             "training diverged, for not all weights are finite: lower the learning rate"
@@ -96,7 +97,7 @@ def _write_model(model, file, history=""):
         raise KerasXorError(
             f"this model is not written, since {refusal}: write it with model.save"
         ) from None
-    _mark(file, f" {history}")
+    _mark(file, _WITH_HISTORY + _digest(history_file) if history_file else "")
 
 
 def _mark(file, more=""):
@@ -105,17 +106,16 @@ def _mark(file, more=""):
         archive.comment = f"{MARK}{more}".encode()
 
 
-def _digest(file):
-    return hashlib.sha256(file.read_bytes()).hexdigest()
+def _digest(path):
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _write_history(history, file):
-    names = sorted(history.history)
-    rows = zip(*(history.history[name] for name in names), strict=True)
     with file.open("w", newline="", encoding="utf-8") as lines:
-        writer = csv.writer(lines)
-        writer.writerow(["epoch", *names])
-        writer.writerows([epoch, *row] for epoch, row in enumerate(rows, start=1))
+        writer = csv.DictWriter(lines, ["epoch", *sorted(history.history)])
+        writer.writeheader()
+        writer.writerows(history_rows(history))
 
 
 def write_arrays(file, arrays):
@@ -124,7 +124,7 @@ def write_arrays(file, arrays):
     content = io.BytesIO()
     np.savez(content, **arrays)
     _mark(content)
-    if content.tell() > MOST_BYTES:
+    if content.getbuffer().nbytes > MOST_BYTES:
         raise KerasXorError(f"{file.name} would be larger than {MOST_BYTES >> 20} MiB")
     file.write_bytes(content.getbuffer())
 
@@ -174,7 +174,7 @@ def _build(config, weights):
 
 
 def _load_optimizer(optimizer, state):
-    """Give `optimizer` its state back, which one that has not trained may lack."""
+    """Give `optimizer` its state back; one that had not trained may have left none."""
     untrained = type(optimizer).from_config(optimizer.get_config())
     if len(state) == len(optimizer.variables):
         optimizer.load_own_variables(state)
@@ -225,7 +225,7 @@ def load_history(path):
 
 
 def _history_rows(file):
-    lines = map(_checked_line, codecs.iterdecode(file, "utf-8-sig"))
+    lines = codecs.iterdecode(iter(lambda: _line(file), b""), "utf-8-sig")
     header = next(lines, "")
     comma, point = (";", ",") if ";" in header else (",", ".")
     names = next(csv.reader([header], delimiter=comma, strict=True), [])
@@ -241,8 +241,9 @@ def _history_rows(file):
         }
 
 
-def _checked_line(line):
-    if len(line) > _LONGEST_LINE:
+def _line(file):
+    line = file.readline(_LONGEST_LINE)
+    if len(line) == _LONGEST_LINE:
         raise ValueError("a line is too long")
     return line
 
@@ -299,27 +300,37 @@ def _recorder(arrays):
     return recorder
 
 
-def of_another_run(path):
-    """Whether a history or a record is of another run than the model that is beside it.
+def is_history_of_another(path):
+    """Whether a history is known not to be what was written with the model beside it.
 
     Args:
-        path: Name of the file, ending in .csv or .npz. The model has the same name, but
-            for its ending, .keras.
-
-    Returns:
-        `True` if they do not match; `False` if they do, or if it cannot be told.
+        path: Name of the file, ending in .csv. The model has the same name, but .keras.
     """
-    model_file = Path(path).with_suffix(".keras")
     try:
-        if Path(path).suffix == ".npz":
-            last = [weight[-1] for weight in load_record(path).weights]
-            pairs = zip(last, load_model(model_file).get_weights(), strict=True)
-            return not all(np.array_equal(*pair) for pair in pairs)
-        with zipfile.ZipFile(model_file) as archive:
-            digest = archive.comment.removeprefix(f"{MARK} ".encode()).decode()
-        return bool(digest) and digest != _digest(Path(path))
+        with opening(_model_beside(path), "model") as file, zipfile.ZipFile(file) as archive:
+            mark, known, digest = archive.comment.decode().partition(_WITH_HISTORY)
+        return mark == MARK and bool(known) and digest != _digest(path)
     except (OSError, ValueError, zipfile.BadZipFile):
         return False
+
+
+def is_record_of_another(record, path):
+    """Whether a record does not end in the weights of the model beside it.
+
+    Args:
+        record: What `load_record` read.
+        path: From where, ending in .npz. The model has the same name, but .keras.
+    """
+    try:
+        model = load_model(_model_beside(path))
+        pairs = zip(record.weights, model.get_weights(), strict=True)
+        return not all(np.array_equal(states[-1], weight) for states, weight in pairs)
+    except ValueError:  # There is no such model, or it has other layers.
+        return _model_beside(path).exists()
+
+
+def _model_beside(path):
+    return Path(path).with_suffix(".keras")
 
 
 @contextlib.contextmanager
@@ -334,7 +345,8 @@ def opening(path, what, made_by="train.py"):
     except FileNotFoundError:
         raise KerasXorError(f"no {what} at {path}: run python scripts/{made_by} first") from None
     except OSError as error:
-        raise KerasXorError(f"cannot read {path} ({error.strerror}): {_ADVICE}") from error
+        reason = error.strerror or error
+        raise KerasXorError(f"cannot read {path} ({reason}): {_ADVICE}") from error
 
 
 def _open_without_waiting(path, flags):

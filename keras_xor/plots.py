@@ -20,10 +20,12 @@ from keras_xor import checks, recipe
 from keras_xor.checks import KerasXorError, shown
 from keras_xor.prediction import predict
 from keras_xor.quiet import silence
+from keras_xor.training import history_rows
 from keras_xor.writing import MARK, replacing
 
 _MOST_ROWS = 150_000  # Of all surfaces of a chart, which is some 12 MB.
 _MOST_POINTS = 10_000  # Of a line
+_SIGNATURE = {"generator": MARK}
 
 
 def plot_model(model, to_file="model.png", rankdir="TB", dpi=200):
@@ -106,7 +108,7 @@ def surface(model, resolution=recipe.RESOLUTION):
     """
     resolution = checks.resolution(resolution, "resolution")
     return _surface_layers(resolution, size=360).properties(
-        data={"values": _surface_rows(model, resolution)}, title=_SURFACE_TITLE, padding=_PADDING
+        data={"values": _surface_rows(model, resolution)}, **_SURFACE
     )
 
 
@@ -116,8 +118,8 @@ def surface_by_epoch(record, resolution=recipe.RESOLUTION):
     Args:
         record: A `Recorder` that has recorded, or that `load_record` read. Of more than 50
             epochs, 50 at equal distances are taken, the last among them, and 0; the slider
-            shows the nearest. Of higher resolutions than 50 fewer are taken, 3 of 200, so
-            that the chart stays below 150,000 rows.
+            shows the nearest. At a resolution above 50, fewer are taken: 15 at 100, and 3
+            at 200, for a chart of some 12 MB.
         resolution: As for `surface`.
 
     Returns:
@@ -137,7 +139,7 @@ def surface_by_epoch(record, resolution=recipe.RESOLUTION):
     nearest = f"datum.frame == round(epoch * {last['frame'] / max(1, last['epoch'])})"
     return (
         _surface_layers(resolution, size=360)
-        .properties(data={"values": rows}, title=_SURFACE_TITLE, padding=_PADDING)
+        .properties(data={"values": rows}, **_SURFACE)
         .transform_filter(nearest)
         .add_params(epoch)
     )
@@ -163,9 +165,8 @@ def surface_multiples(record, resolution=recipe.RESOLUTION):
             alt.Facet("epoch:O"),
             columns=4,
             data={"values": _rows_by_epoch(record, resolution, most=8)},
-            title=_SURFACE_TITLE,
         )
-        .properties(padding=_PADDING)
+        .properties(**_SURFACE)
     )
 
 
@@ -183,7 +184,7 @@ def learning_curve(history):
     Raises:
         KerasXorError: `history` is empty, or something else.
     """
-    rows = _history_rows(history)
+    rows = _rows_of(history)
     rows = [rows[index] for index in _evenly(len(rows), _MOST_POINTS)]
     epoch = alt.X("epoch:Q", axis=alt.Axis(tickMinStep=1), scale=alt.Scale(nice=False))
     panels = []
@@ -208,18 +209,14 @@ def learning_curve(history):
         *panels,
         data={"values": rows},
         title=alt.TitleParams("How the network learned", anchor="start"),
+        usermeta=_SIGNATURE,
     )
 
 
-def _history_rows(history):
+def _rows_of(history):
     if isinstance(history, keras.callbacks.History):
-        columns = history.history
-        rows = zip(*columns.values(), strict=True)
-        history = [
-            {"epoch": epoch, **dict(zip(columns, row, strict=True))}
-            for epoch, row in enumerate(rows, start=1)
-        ]
-    if not history or not isinstance(history, list):
+        history = history_rows(history)
+    if not (isinstance(history, list) and history and isinstance(history[0], dict)):
         raise KerasXorError(f"history must be what train returned, not {shown(history)}")
     return history
 
@@ -252,6 +249,7 @@ def distributions(rows):
             subtitle="How many runs gave which probability. Dashed: the article's one run.",
             anchor="start",
         ),
+        usermeta=_SIGNATURE,
     )
 
 
@@ -277,7 +275,7 @@ def save(chart, to_file):
     elif to_file.suffix == ".html":
         content = _page(spec).encode()
     else:
-        content = json.dumps(spec | {"usermeta": {"generator": MARK}}, indent=1).encode()
+        content = json.dumps(spec | {"usermeta": _SIGNATURE}, indent=1).encode()
     _write(content, to_file)
 
 
@@ -285,9 +283,9 @@ def _write(content, to_file):
     """Write a picture, signed in the way of its kind."""
     mark = MARK.encode()
     if to_file.suffix == ".png":
-        chunk = b"tEXtSoftware\0" + mark
-        end = struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib.crc32(chunk))
-        content = content[:-12] + end + content[-12:]  # Before its last chunk.
+        text = b"tEXtSoftware\0" + mark
+        chunk = struct.pack(">I", len(text) - 4) + text + struct.pack(">I", zlib.crc32(text))
+        content = content[:-12] + chunk + content[-12:]  # Before its last chunk.
     elif to_file.suffix in (".svg", ".html"):
         content += b"\n<!-- %s -->\n" % mark
     elif to_file.suffix == ".pdf":
@@ -298,7 +296,8 @@ def _write(content, to_file):
 
 def _page(spec):
     """A chart as a page with nothing from elsewhere."""
-    title = html.escape(spec["title"]["text"])
+    title = spec.get("title") or "Chart"
+    title = html.escape(str(title["text"] if isinstance(title, dict) else title))
     values = json.dumps(spec).replace("<", r"\u003c")  # A name may not end the script.
     return _PAGE.format(title=title, library=vl_convert.javascript_bundle(), spec=values)
 
@@ -321,25 +320,31 @@ vegaEmbed("#chart", {spec}, {{renderer: "canvas"}});
 
 
 def _in_notebook(spec, **options):
-    """What a notebook shows of a chart: its page in a frame, with no need of a network."""
+    """What a notebook shows of a chart: of one of this package, its page in a frame."""
+    if spec.get("usermeta") != _SIGNATURE:
+        return _in_notebook_otherwise(spec, **options)
     height = float(re.search(r'height="([\d.]+)"', vl_convert.vegalite_to_svg(spec))[1])
     page = html.escape(_page(spec))
     style = f"width: 100%; height: {height + 60:.0f}px; border: none"  # With room for a slider.
     return {"text/html": f'<iframe srcdoc="{page}" style="{style}"></iframe>'}
 
 
-alt.renderers.register("keras_xor", _in_notebook)
-if alt.renderers.active == "default":  # Which would fetch its scripts.
+if alt.renderers.active == "default":  # Which fetches its scripts from elsewhere.
+    _in_notebook_otherwise = alt.renderers.get()
+    alt.renderers.register("keras_xor", _in_notebook)
     alt.renderers.enable("keras_xor")
 
 
-# To the right, room for the legend in a wider font than the one it was measured in.
-_PADDING = {"left": 5, "top": 5, "right": 30, "bottom": 5}
-_SURFACE_TITLE = alt.TitleParams(
-    "What the network says: the probability that x1 xor x2 is 1",
-    subtitle="The dashed line is 0.5, the dots are the truth table.",
-    anchor="start",
-)
+_SURFACE = {
+    "title": alt.TitleParams(
+        "What the network says: the probability that x1 xor x2 is 1",
+        subtitle="The dashed line is 0.5, the dots are the truth table.",
+        anchor="start",
+    ),
+    # To the right, room for the legend in a wider font than the one it was measured in.
+    "padding": {"left": 5, "top": 5, "right": 30, "bottom": 5},
+    "usermeta": _SIGNATURE,
+}
 
 
 def _surface_rows(model, resolution):

@@ -58,12 +58,16 @@ def _finite_array(values, name):
     return array.astype(np.float64)
 
 
+def _python(values):
+    return np.asarray(values).tolist()
+
+
 def predictions(model, x1, x2):
     """`predict` as one dict a point, of the keys "x1", "x2", "y" and "class".
 
     Args:
         model: As for `predict`.
-        x1: A sequence of finite numbers.
+        x1: A sequence of finite numbers, or an array of one dimension.
         x2: The same, as many as `x1`.
 
     Returns:
@@ -76,5 +80,5 @@ def predictions(model, x1, x2):
     y = predict(model, x1, x2)
     return [
         {"x1": a, "x2": b, "y": probability, "class": int(probability > 0.5)}
-        for a, b, probability in zip(x1, x2, y.tolist(), strict=True)
+        for a, b, probability in zip(*map(_python, (x1, x2, y)), strict=True)
     ]

@@ -61,6 +61,7 @@ def seed_study(
     epochs = checks.count(epochs, "epochs")
     steps_per_epoch = checks.count(steps_per_epoch, "steps_per_epoch")
     batch_size = checks.batch_size(batch_size, "batch_size")
+    hidden_units = checks.hidden_units(hidden_units, "hidden_units")
     model = build_model(learning_rate, None, hidden_units, activation)
 
     run_seeds = np.random.SeedSequence(seed).generate_state(seeds, np.uint64)
@@ -69,14 +70,16 @@ def seed_study(
     steps = epochs * steps_per_epoch
     bar = keras.utils.Progbar(seeds * steps, verbose=verbose)
     rows = []
-    for group in map(np.ndarray.tolist, np.array_split(run_seeds, min(groups, seeds))):
-        state = _initial_state(model, group)
-        with held_interrupts() as raise_held:
+    with held_interrupts() as raise_held:
+        for group in np.array_split(run_seeds, min(groups, seeds)):
+            group = group.tolist()
+            state = _initial_state(model, group)
+            raise_held()
             for x, y in _stacked_batches(group, steps, batch_size).prefetch(1):
                 state = train_stack(state, x, y)
                 bar.add(len(y) * len(group))
                 raise_held()
-        rows += _rows(group, state, steps_per_epoch)
+            rows += _rows(group, state, steps_per_epoch)
     return rows
 
 

@@ -30,7 +30,7 @@ def train(
 
     Args:
         model: A compiled `keras.Model`, such as `build_model` returns. Its loss, optimizer,
-            metrics and `train_step` may be others, and `run_eagerly` is heeded.
+            metrics, `train_step` and `run_eagerly` are those it has.
         epochs: Whole number of at least 1. Defaults to 10.
         steps_per_epoch: Batches an epoch, at least 1. Defaults to 1000.
         batch_size: Examples a batch, 1 to 2**24. Defaults to 32.
@@ -41,8 +41,8 @@ def train(
             64 MiB and well under half a second.
         callbacks: List of `keras.callbacks.Callback`, or `None`. The batch hooks are
             called once for each run of the XLA program, which by default is once an epoch:
-            a learning rate set in one holds for the whole of the next run, and what counts
-            batches, as `TensorBoard(update_freq=100)` does, sees few. With
+            a learning rate set in one holds for the whole of the next run, and
+            `TensorBoard(update_freq=100)`, which counts batches, counts one an epoch. With
             `steps_per_execution=100` they are called every 100 batches. Ctrl-C takes
             effect when a run and its callbacks are done.
         verbose: As for `keras.Model.fit`. Defaults to 0, silent.
@@ -74,7 +74,7 @@ def train(
     stacks = stacked_xor_batches(
         steps_per_epoch, steps_per_execution, batch_size, seed, initial_epoch
     )
-    with _stacked_training(model, steps_per_execution, stacks), held_interrupts() as raise_held:
+    with held_interrupts() as raise_held, _stacked_training(model, steps_per_execution, stacks):
         history = model.fit(
             stacks.prefetch(1),
             epochs=epochs,
@@ -92,13 +92,22 @@ def train(
                 model=model,
             ),
         )
-    losses = history.history.get("loss", [0.0])
-    if _diverged(losses[-1]):
+    last = history_rows(history)[-1:]
+    if last and _diverged(last[0].get("loss", 0.0)):
+        epoch, loss = last[0]["epoch"], last[0]["loss"]
         raise KerasXorError(
-            f"training diverged, the loss of epoch {len(losses)} is {losses[-1]:.3g}: "
-            "lower the learning rate"
+            f"training diverged, the loss of epoch {epoch} is {loss:.3g}: lower the learning rate"
         )
     return history
+
+
+def history_rows(history):
+    """A `keras.callbacks.History` as a list of one dict an epoch, the first being 1."""
+    columns = history.history
+    rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+    epochs = getattr(history, "epoch", None)  # Of the last call of fit alone
+    last = epochs[-1] + 1 if epochs else len(rows)
+    return [{"epoch": last - len(rows) + n, **row} for n, row in enumerate(rows, start=1)]
 
 
 def _is_distributed(model):
@@ -155,9 +164,9 @@ def device():
 def _stacked_training(model, steps_per_execution, stacks):
     """Have `fit` train `model` a stack at a time, for as long as this lasts."""
     before = model.steps_per_execution, model.train_function
-    model.steps_per_execution = steps_per_execution
-    model.train_function = _stack_train_function(model, stacks.element_spec)
     try:
+        model.train_function = _stack_train_function(model, stacks.element_spec)
+        model.steps_per_execution = steps_per_execution
         yield
     finally:
         model.steps_per_execution, model.train_function = before

@@ -17,14 +17,15 @@ except ImportError:  # On Windows.
     fcntl = None
 
 TEMPORARY = ".keras_xor-"
-MARK = "written by keras_xor"  # In every file of this package but a .csv
+MARK = "keras_xor wrote this file"  # In every file of this package but a .csv
+MARK_OF_FOLDER = "assets.extra/keras_xor.txt"  # Where a SavedModel keeps what is not its own.
 
-# A .csv is known by its first rows.
-_OURS = re.compile(
-    MARK.encode() + rb"|\A(\xef\xbb\xbf)?(epoch,[^\r\n]*\bloss\b[^\r\n]*\r?\n1,|seed,y_00,)"
+_OUR_CSV = re.compile(
+    rb"(\xef\xbb\xbf)?(epoch[,;][^\r\n]*\bloss\b[^\r\n]*\r?\n1[,;]|seed[,;]y_00[,;])"
 )
-_IN_SAVED_MODEL = re.compile(
-    r"saved_model\.pb|fingerprint\.pb|assets|variables(/variables\.(index|data-\d{5}-of-\d{5}))?"
+_OUR_SAVED_MODEL = re.compile(
+    r"saved_model\.pb|fingerprint\.pb|assets|assets\.extra|assets\.extra/keras_xor\.txt"
+    r"|variables|variables/variables\.(index|data-\d{5}-of-\d{5})"
 )
 
 
@@ -40,7 +41,9 @@ def check_writable(path):
         if target.exists():
             _check_replaceable(path, target)
             if not _ours(target):
-                raise KerasXorError(f"{path} was not {MARK} and is kept: name another file")
+                raise KerasXorError(
+                    f"{path} was not written by keras_xor and is kept: name another file"
+                )
         target.parent.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=target.parent).close()
 
@@ -49,16 +52,16 @@ def _check_replaceable(path, target):
     mode = target.stat().st_mode
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
         raise KerasXorError(f"{path} is not a regular file: name another")
-    if not mode & 0o222 or not os.access(target, os.W_OK):  # Root may write even so.
+    if not mode & 0o222 or not os.access(target, os.W_OK):  # Which root always may.
         raise KerasXorError(f"{path} is read-only and is kept: name another, or make it writable")
 
 
 def _ours(file):
     if not file.stat().st_size:
         return True  # Nothing is lost.
-    with file.open("rb") as handle:
-        content = mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ)
-        return _OURS.search(content) is not None
+    read = {"length": 0, "access": mmap.ACCESS_READ}
+    with file.open("rb") as handle, mmap.mmap(handle.fileno(), **read) as content:
+        return content.find(MARK.encode()) >= 0 or _OUR_CSV.match(content) is not None
 
 
 @contextlib.contextmanager
@@ -75,9 +78,13 @@ def replacing_all(paths):
         check_writable(path)
     targets = [_target(path) for path in paths]
     with _reporting(*paths), contextlib.ExitStack() as stack:
-        new = [stack.enter_context(_place_beside(target)) for target in targets]
+        new = [
+            stack.enter_context(_place_beside(target, Path(path).name))
+            for target, path in zip(targets, paths, strict=True)
+        ]
         yield new
-        for file, target in zip(new, targets, strict=True):
+        for file, target, path in zip(new, targets, paths, strict=True):
+            check_writable(path)  # Again: somebody may have been there meanwhile.
             _flush(file)
             _keep_mode(file, target)
         for file, target in zip(new, targets, strict=True):
@@ -90,26 +97,34 @@ def replacing_folder(path):
     target = _target(path)
     with _reporting(path):
         target.parent.mkdir(parents=True, exist_ok=True)
-        with _place_beside(target) as new:
+        with _place_beside(target, target.name) as new:
             _check_saved_model(path, target)
             yield new
+            mark = new / MARK_OF_FOLDER
+            mark.parent.mkdir()
+            mark.write_text(f"{MARK}\n")
             for file in new.rglob("*"):
                 if file.is_file():
                     _flush(file)
-            _check_saved_model(path, target)  # Again: an export takes its time.
+            _check_saved_model(path, target)
             _keep_mode(new, target)
             _exchange(new, target)
 
 
 def _check_saved_model(path, target):
-    """Raise `KerasXorError` unless `target` holds a SavedModel alone, or nothing."""
+    """Raise `KerasXorError` unless `target` holds a SavedModel of ours alone, or nothing."""
     if not target.exists():
         return
     if not target.is_dir():
         raise KerasXorError(f"{path} is a file: name a folder")
     _check_replaceable(path, target)
-    names = {file.relative_to(target).as_posix() for file in target.rglob("*")}
-    if names and not ("saved_model.pb" in names and all(map(_IN_SAVED_MODEL.fullmatch, names))):
+    if not any(target.iterdir()):
+        return
+    ours = (target / MARK_OF_FOLDER).exists() and all(
+        _OUR_SAVED_MODEL.fullmatch(file.relative_to(target).as_posix())
+        for file in target.rglob("*")
+    )
+    if not ours:
         raise KerasXorError(f"{path} is a folder of other things: name a new one")
 
 
@@ -143,13 +158,16 @@ def _keep_mode(new, target):
 
 
 @contextlib.contextmanager
-def _place_beside(target):
-    """A `Path` like `target` in a folder of its own; that of a killed process is removed."""
+def _place_beside(target, name):
+    """A `Path` of `name` in a folder of its own next to `target`.
+
+    What a killed process left there is removed.
+    """
     with (
         _lock(target.parent),
         tempfile.TemporaryDirectory(prefix=TEMPORARY, dir=target.parent) as folder,
     ):
-        new = Path(folder, "new", target.name)
+        new = Path(folder, "new", name)
         new.parent.mkdir()
         yield new
 
@@ -158,8 +176,8 @@ def _place_beside(target):
 def _lock(folder):
     """Remove what killed processes left in `folder`, and keep others from doing so.
 
-    Locks tell the living from the dead, with whom they go. Where there are none, as on
-    Windows and some network drives, nothing is removed.
+    A lock ends with its process. Where there are no locks, as on Windows and some network
+    drives, nothing is removed.
     """
     if fcntl is None:
         yield

@@ -28,8 +28,8 @@ def arguments():
 
 def main(args):
     history = keras_xor.files.load_history(args.history)
-    if keras_xor.files.of_another_run(args.history):
-        say(f"{args.history} is of another run than the model beside it")
+    if keras_xor.files.is_history_of_another(args.history):
+        say(f"{args.history} is not the history that was written with the model beside it")
     keras_xor.plots.save(keras_xor.plots.learning_curve(history), args.to_file)
     print(f"picture: {args.to_file}")
 

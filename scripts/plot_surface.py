@@ -39,11 +39,12 @@ def arguments():
 def main(args):
     plots = keras_xor.plots
     if args.record:
-        if keras_xor.files.of_another_run(args.record):
+        record = keras_xor.files.load_record(args.record)
+        if keras_xor.files.is_record_of_another(record, args.record):
             say(f"{args.record} is of another run than the model beside it")
         moving = args.to_file.suffix in (".html", ".json")
         draw = plots.surface_by_epoch if moving else plots.surface_multiples
-        chart = draw(keras_xor.files.load_record(args.record), args.resolution)
+        chart = draw(record, args.resolution)
     else:
         chart = plots.surface(keras_xor.load_model(args.model), args.resolution)
     plots.save(chart, args.to_file)

@@ -50,8 +50,7 @@ def main(args):
     recorder = keras_xor.training.Recorder() if args.record else None
     checkpoint = checkpoint_of(args, recorder)
     epochs_done = checkpoint.restore(model, args.epochs) if args.resume else 0
-    if not args.resume:
-        tell_of_checkpoint(checkpoint)
+    check_place(checkpoint, args.resume)
     if not args.quiet:
         introduce(model, args, epochs_done)
     try:
@@ -65,14 +64,14 @@ def main(args):
             verbose=0 if args.quiet else 1 if sys.stdout.isatty() else 2,
             initial_epoch=epochs_done,
         )
+        keras_xor.files.save_run(outputs, model, history, recorder.weights if recorder else None)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(advice(checkpoint)) from None
-    keras_xor.files.save_run(outputs, model, history, recorder.weights if recorder else None)
     checkpoint.delete()
     if not args.quiet:
         conclude(model, outputs)
-    if not args.record and keras_xor.files.of_another_run(record_file):
-        say(f"{record_file} is the record of another run: --record writes one of this run")
+    if not args.record:
+        tell_of_record(record_file)
 
 
 def checkpoint_of(args, recorder):
@@ -87,11 +86,14 @@ def checkpoint_of(args, recorder):
     return keras_xor.checkpoints.Checkpoint(file, settings, recorder)
 
 
-def tell_of_checkpoint(checkpoint):
+def check_place(checkpoint, resume):
+    """See whether there is a place for the checkpoint, and what is there."""
     epochs_done, difference = checkpoint.found()
     if difference:
-        say(f"{checkpoint.path} stays, since {difference}: this run keeps no checkpoint")
-    elif epochs_done:
+        say(f"this run keeps no checkpoint, for {checkpoint.path} stays: {difference}")
+        return
+    keras_xor.writing.check_writable(checkpoint.path)
+    if epochs_done and not resume:
         say(f"{checkpoint.path} has {epochs_done} epochs of this run: --resume goes on from there")
 
 
@@ -100,6 +102,15 @@ def advice(checkpoint):
     if epochs_done:
         return f"go on with {command_to_resume()}"
     return "no checkpoint of this run was kept, run it again"
+
+
+def tell_of_record(file):
+    try:
+        record = keras_xor.files.load_record(file)
+    except keras_xor.KerasXorError:  # There is none.
+        return
+    if keras_xor.files.is_record_of_another(record, file):
+        say(f"{file} is the record of another run: --record writes one of this run")
 
 
 def introduce(model, args, epochs_done):

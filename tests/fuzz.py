@@ -150,9 +150,8 @@ def reweigh(rng, members):
     with h5py.File(file, "r+") as weights:
         names = []
         weights.visit(names.append)
-        rng.choice([unlink, move, soft_link, external_link, expand, retype, loop, refill, refill])(
-            rng, weights, rng.choice(names)
-        )
+        kinds = [unlink, move, soft_link, external_link, elsewhere, expand, retype, loop]
+        rng.choice([*kinds, refill, refill])(rng, weights, rng.choice(names))
     members[WEIGHTS] = file.getvalue()
 
 
@@ -172,6 +171,16 @@ def soft_link(rng, weights, name):
 def external_link(rng, weights, name):
     del weights[name]
     weights[name] = h5py.ExternalLink(rng.choice(["/etc/passwd", "variant.keras"]), "/")
+
+
+def elsewhere(rng, weights, name):
+    del weights[name]
+    if rng.random() < 0.5:
+        weights.create_dataset(name, (8,), "f4", external=[("/etc/passwd", 0, 32)])
+    else:
+        layout = h5py.VirtualLayout((8,), "f4")
+        layout[:] = h5py.VirtualSource("/etc/passwd", "data", (8,))
+        weights.create_virtual_dataset(name, layout)
 
 
 def expand(rng, weights, name):

@@ -219,6 +219,8 @@ def test_other_configurations(file, members, old, new, complaint):
         (h5py.SoftLink("/layers/dense_1/vars/1"), "its weight 'layers/dense/vars/1' is a link"),
         (h5py.ExternalLink("other.h5", "/"), "its weight 'layers/dense/vars/1' is a link"),
         (2**40, "its weight 'layers/dense/vars/1' is larger than the file"),
+        ("external", "its weight 'layers/dense/vars/1' is in another file"),
+        ("virtual", "its weight 'layers/dense/vars/1' is in another file"),
     ],
 )
 def test_other_weights(file, members, item, complaint):
@@ -226,7 +228,13 @@ def test_other_weights(file, members, item, complaint):
     with h5py.File(content, "r+") as weights:
         vars = weights["layers/dense/vars"]
         del vars["1"]
-        if isinstance(item, int):
+        if isinstance(item, str) and item == "external":
+            vars.create_dataset("1", (8,), "f4", external=[("/etc/passwd", 0, 32)])
+        elif isinstance(item, str) and item == "virtual":
+            layout = h5py.VirtualLayout((8,), "f4")
+            layout[:] = h5py.VirtualSource("other.h5", "data", (8,))
+            vars.create_virtual_dataset("1", layout)
+        elif isinstance(item, int):
             vars.create_dataset("1", (item,), "f4", chunks=(1024,))
         elif item is not None:
             vars["1"] = item

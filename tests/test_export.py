@@ -168,9 +168,9 @@ def test_without_the_extra(trained, tmp_path, monkeypatch, name, package):
         lambda asked: None if asked == package else found(asked),
     )
     message = {
-        "tf2onnx": "takes what is not there: pip install tf2onnx",
-        "onnxruntime": "takes what is not there: pip install onnxruntime",
-        "ai_edge_litert": "takes what is not there: pip install ai-edge-litert",
+        "tf2onnx": f"to write {tmp_path}/{name}, first pip install tf2onnx",
+        "onnxruntime": f"to write {tmp_path}/{name}, first pip install onnxruntime",
+        "ai_edge_litert": f"to write {tmp_path}/{name}, first pip install ai-edge-litert",
     }[package]
     with pytest.raises(keras_xor.KerasXorError, match=message):
         export(trained, tmp_path / name)

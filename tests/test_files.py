@@ -15,7 +15,13 @@ import pytest
 
 import keras_xor
 from keras_xor import files
-from keras_xor.files import load_history, load_record, of_another_run, save_run
+from keras_xor.files import (
+    is_history_of_another,
+    is_record_of_another,
+    load_history,
+    load_record,
+    save_run,
+)
 from keras_xor.training import Recorder
 
 OPEN_WITHOUT_THE_PACKAGE = """
@@ -125,6 +131,13 @@ def test_histories_of_others(tmp_path, content, expected):
     assert load_history(tmp_path / "a.csv") == expected
 
 
+def test_a_history_of_later_epochs(tmp_path):
+    model = keras_xor.build_model()
+    history = keras_xor.train(model, epochs=5, steps_per_epoch=2, initial_epoch=3)
+    save_run({"model": tmp_path / "a.keras", "history": tmp_path / "a.csv"}, model, history)
+    assert [row["epoch"] for row in load_history(tmp_path / "a.csv")] == [4, 5]
+
+
 def test_of_a_long_history_some_epochs_are_kept(tmp_path):
     epochs = range(1, 300_001)
     lines = "".join(f"{epoch},0.5,{1 / epoch}\n" for epoch in epochs)
@@ -179,29 +192,35 @@ def test_a_record_says_what_it_is_of(tmp_path, build):
 def test_files_of_a_run_know_each_other(tmp_path):
     _, outputs = saved_run(tmp_path, keras_xor.build_model(seed=0), epochs=2, seed=0)
     history, record = outputs["history"], outputs["record"]
-    assert not of_another_run(history)
-    assert not of_another_run(record)
+
+    def strangers():
+        return is_history_of_another(history), is_record_of_another(load_record(record), record)
+
+    assert strangers() == (False, False)
 
     model = keras_xor.build_model(seed=0)
     same = keras_xor.train(model, epochs=2, seed=0)
     del outputs["record"]
     save_run(outputs, model, same)
-    assert not of_another_run(record)
+    assert strangers() == (False, False)
 
     model = keras_xor.build_model(seed=1)
     other = keras_xor.train(model, epochs=2, seed=1)
     old = history.read_bytes()
     save_run(outputs, model, other)
-    assert of_another_run(record)
-    assert not of_another_run(history)
+    assert strangers() == (False, True)
     history.write_bytes(old)
-    assert of_another_run(history)
+    assert strangers() == (True, True)
 
     keras_xor.save_model(model, outputs["model"])  # Of a run of which nothing is known.
-    assert not of_another_run(history)
+    assert strangers() == (False, True)
     outputs["model"].unlink()
-    assert not of_another_run(history)
-    assert not of_another_run(record)
+    assert strangers() == (False, False)
+    keras_xor.save_model(two_layers(), outputs["model"])
+    assert strangers() == (False, True)
+    outputs["model"].unlink()
+    os.mkfifo(outputs["model"])
+    assert strangers()[0] is False
 
 
 def record_of(*shapes, value=0.0, dtype=np.float32, **change):

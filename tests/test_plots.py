@@ -245,13 +245,13 @@ def test_files_of_other_runs_are_told(script, tmp_path):
     assert status == 0
     assert "a.npz is the record of another run: --record writes one" in one_line(errors)
     (tmp_path / "a.csv").write_bytes(old)
-    for plot in (
-        ("plot_surface.py", "--record", "a.npz"),
-        ("plot_history.py", "--history", "a.csv"),
+    for arguments, complaint in (
+        (("plot_surface.py", "--record", "a.npz"), "a.npz is of another run than the model"),
+        (("plot_history.py", "--history", "a.csv"), "a.csv is not the history that was written"),
     ):
-        status, _, errors = script(*plot, "--to-file", "a.svg")
+        status, _, errors = script(*arguments, "--to-file", "a.svg")
         assert status == 0
-        assert f"{plot[2]} is of another run than the model beside it" in one_line(errors)
+        assert complaint in one_line(errors)
 
 
 def test_charts_are_valid(trained, recorded):
@@ -310,7 +310,7 @@ def test_odd_names_in_a_history(tmp_path):
 
 def test_what_is_not_drawn(tmp_path):
     for draw, values in (
-        (plots.learning_curve, [None, [], {}, "a.csv", keras.callbacks.History()]),
+        (plots.learning_curve, [None, [], [1], {}, "a.csv", keras.callbacks.History()]),
         (plots.distributions, [[], runs([np.nan] * 4)]),
         (plots.surface_by_epoch, [None, [], keras_xor.training.Recorder()]),
         (plots.surface_multiples, [None, [], keras_xor.training.Recorder()]),
@@ -478,6 +478,14 @@ def test_the_page_works_offline(chromium, recorded, tmp_path):
     assert last == last_again
     assert 0 < first < middle < last  # At first only the legend is vivid.
     assert last - first > 40_000
+
+
+def test_other_charts_are_shown_and_saved_as_ever(tmp_path):
+    chart = alt.Chart(alt.Data(values=[{"a": 1}])).mark_point().encode(x="a:Q")
+    assert "<iframe" not in chart._repr_mimebundle_()["text/html"]
+    plots.save(chart, tmp_path / "a.html")
+    for title in ("a title", alt.TitleParams(["two", "lines"])):
+        plots.save(chart.properties(title=title), tmp_path / "a.html")
 
 
 SHOW_IN_A_NOTEBOOK = """<!DOCTYPE html>

@@ -140,6 +140,17 @@ def test_silent_by_default(capfd):
     assert capfd.readouterr() == ("", "")
 
 
+def test_a_model_is_as_it_was_when_its_step_fails():
+    class Broken(keras.Model):
+        def train_step(self, data):
+            raise NotImplementedError
+
+    model = of_class(Broken)()
+    with pytest.raises(NotImplementedError):
+        keras_xor.train(model)
+    assert (model.steps_per_execution, model.train_function) == (1, None)
+
+
 def test_callbacks_may_stop_the_training():
     class Stop(keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):

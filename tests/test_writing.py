@@ -82,6 +82,26 @@ def test_a_link_stays_a_link(tmp_path, there):
     assert len(list(tmp_path.iterdir())) == 2
 
 
+def test_a_link_to_a_file_of_another_suffix(tmp_path):
+    (tmp_path / "a.keras").symlink_to(tmp_path / "version_1")
+    model = keras_xor.build_model()
+    for _ in range(2):
+        keras_xor.save_model(model, tmp_path / "a.keras")
+    assert (tmp_path / "a.keras").readlink() == tmp_path / "version_1"
+    assert keras_xor.predict(keras_xor.load_model(tmp_path / "a.keras"), 0, 0) == 0.5
+
+
+def test_what_somebody_writes_meanwhile_is_kept(tmp_path):
+    def write():
+        with replacing(tmp_path / "a") as new:
+            new.write_text(NEW)
+            (tmp_path / "a").write_text("precious")
+
+    with pytest.raises(keras_xor.KerasXorError, match="was not written by keras_xor"):
+        write()
+    assert contents(tmp_path) == {"a": "precious"}
+
+
 def test_what_the_dead_left_is_removed(tmp_path):
     left = tmp_path / f"{writing.TEMPORARY}abc" / "a"
     left.parent.mkdir()
@@ -118,6 +138,7 @@ def test_where_there_are_no_locks(tmp_path, monkeypatch):
         ("a.checkpoint", b"of another program"),
         ("holiday.png", b"\x89PNG\r\n"),
         ("package.json", b"{}"),
+        ("log.json", b'"a.keras was not written by keras_xor and is kept: name another file"'),
     ],
 )
 def test_what_others_wrote_is_kept(tmp_path, name, content):
@@ -138,6 +159,7 @@ def test_what_others_wrote_is_kept(tmp_path, name, content):
         b"\0" * 10**6 + MARK.encode(),
         b"epoch,accuracy,loss\n1,0.5,0.7\n",
         b"\xef\xbb\xbfepoch,accuracy,loss\r\n1,0.5,0.7\r\n",
+        b"\xef\xbb\xbfepoch;accuracy;loss\r\n1;0,5;0,7\r\n",
         b"seed,y_00,y_01\n",
     ],
 )
@@ -192,12 +214,21 @@ def saved_model(folder, text):
     return folder
 
 
+def old_saved_model(folder):
+    saved_model(folder, "old")
+    mark = folder / writing.MARK_OF_FOLDER
+    mark.parent.mkdir()
+    mark.write_text(MARK)
+    return folder
+
+
 def texts(folder):
-    return {file.read_text() for file in folder.rglob("*") if file.is_file()}
+    files = [file for file in folder.rglob("*") if file.is_file()]
+    return {file.read_text().strip() for file in files} - {MARK}
 
 
 def test_a_saved_model_is_replaced(tmp_path):
-    saved_model(tmp_path / "a", "old").chmod(0o750)
+    old_saved_model(tmp_path / "a").chmod(0o750)
     with replacing_folder(tmp_path / "a") as new:
         saved_model(new, "new")
         assert texts(tmp_path / "a") == {"old"}
@@ -209,7 +240,7 @@ def test_a_saved_model_is_replaced(tmp_path):
 @pytest.mark.parametrize("name", ["xor.keras", "notes.txt", "variables/a", "assets/a", "a/b"])
 @pytest.mark.parametrize("late", [False, True])
 def test_a_saved_model_beside_other_things_is_kept(tmp_path, name, late):
-    folder = saved_model(tmp_path / "sm", "old")
+    folder = old_saved_model(tmp_path / "sm")
 
     def add():
         (folder / name).parent.mkdir(exist_ok=True)
@@ -228,13 +259,23 @@ def test_a_saved_model_beside_other_things_is_kept(tmp_path, name, late):
     assert texts(tmp_path) == {"old", "precious"}
 
 
+def test_a_saved_model_of_others_is_kept(tmp_path):
+    saved_model(tmp_path / "sm", "precious")
+    with (
+        pytest.raises(keras_xor.KerasXorError, match="is a folder of other things"),
+        replacing_folder(tmp_path / "sm"),
+    ):
+        raise AssertionError("it would be written")
+    assert texts(tmp_path) == {"precious"}
+
+
 class Kill(BaseException):
     pass
 
 
 def test_a_folder_that_a_kill_left_without_its_name_gets_it_back(tmp_path, monkeypatch):
     """Between the two renames; what a kill leaves is what no `finally` has touched."""
-    saved_model(tmp_path / "a", "old")
+    old_saved_model(tmp_path / "a")
     monkeypatch.setattr(writing, "_put_back", lambda left: None)
     monkeypatch.setattr(writing.tempfile, "TemporaryDirectory", LeftFolder)
     rename = Path.replace
@@ -275,7 +316,7 @@ class LeftFolder:
 
 
 def test_a_folder_gets_its_name_back_when_the_new_one_cannot_have_it(tmp_path, monkeypatch):
-    saved_model(tmp_path / "a", "old")
+    old_saved_model(tmp_path / "a")
     rename = Path.replace
 
     def fail(path, target):
