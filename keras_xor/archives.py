@@ -105,6 +105,8 @@ def _check_value(value, key, largest):
     elif isinstance(value, list):
         for item in value:
             _check_value(item, key, largest)
+    elif key == "num_classes" and value != 2:  # Of a matrix of as many rows and columns.
+        raise KerasXorError("its 'num_classes' is not 2")
     elif isinstance(value, int | float) and key not in _UNLIMITED and abs(value) > largest:
         raise KerasXorError(f"its {key!r:.40} is larger than {largest}")
 
@@ -116,7 +118,10 @@ def _class(value):
 def _check_class(module, name):
     if name is not None and module not in _MODULES and (module, name) not in _CLASSES:
         layers = " and ".join(_LAYERS)
-        raise KerasXorError(f"it holds a {name!r:.40}, and of layers only {layers} are read")
+        raise KerasXorError(
+            f"it holds a {name!r:.40}, and only the layers {layers} and Keras's own losses, "
+            "metrics and optimizers are read"
+        )
 
 
 def _check_weights(content):
@@ -130,6 +135,8 @@ def _check_weights(content):
                 return None
             if weight.external or weight.is_virtual:
                 return f"its weight {name!r:.40} is in another file"
+            if weight.chunks:
+                return f"its weight {name!r:.40} is in chunks, which Keras does not do"
             if weight.nbytes > len(content):
                 return f"its weight {name!r:.40} is larger than the file"
             return None

@@ -138,9 +138,7 @@ class Checkpoint(keras.callbacks.History):
         }
 
     def _set_state(self, state, model):
-        self.history = {
-            name: values.astype(float).tolist() for name, values in state["history"].items()
-        }
+        self.history = {name: values.tolist() for name, values in state["history"].items()}
         for variable, value in zip(_variables(model), state["variables"].values(), strict=True):
             variable.assign(value)
         if self._recorder:
@@ -153,9 +151,10 @@ class Checkpoint(keras.callbacks.History):
 
 def _epochs_done(state):
     history = state["history"]
-    if {values.shape for values in history.values()} != {history["loss"].shape}:
-        raise ValueError("the columns of the history differ")
-    return len(history["loss"])
+    (epochs,) = history["loss"].shape
+    if any(values.shape != (epochs,) or values.dtype.kind != "f" for values in history.values()):
+        raise ValueError("the columns of the history differ, or are no numbers")
+    return epochs
 
 
 def _variables(model):

@@ -159,6 +159,8 @@ def chart_file(value, name="it"):
 def export_file(value, name="it"):
     """A path, as text, that ends in .onnx or .tflite or, of a folder, in / or no suffix."""
     text = path(value, name).replace(os.sep, "/")
+    if not text.isprintable():  # Nor would it be Unicode, which the writers of exports take.
+        raise KerasXorError(f"{name} must be of letters that can be printed, not {shown(text)}")
     file = Path(text)
     suffix = "" if text.endswith("/") else file.suffix
     if suffix not in ("", ".onnx", ".tflite") or file.name in ("", "..", ".onnx", ".tflite"):

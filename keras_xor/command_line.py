@@ -11,6 +11,7 @@ from pathlib import Path
 
 from keras_xor import checks, recipe
 from keras_xor.checks import KerasXorError
+from keras_xor.interrupts import held_interrupts
 from keras_xor.quiet import silence
 
 
@@ -24,7 +25,7 @@ class Parser(argparse.ArgumentParser):
         return super().parse_args(args, namespace)
 
     def error(self, message):
-        say(checks.one_line(f"{message} (see {self.prog} --help)"))
+        say(f"{message} (see {self.prog} --help)")
         sys.exit(2)
 
 
@@ -85,7 +86,7 @@ def run(main, arguments):
         except KeyboardInterrupt as interrupt:
             if sys.stdout.isatty():
                 print()  # The cursor is behind a progress bar.
-            say(f"interrupted: {interrupt or 'run it again'}")
+            say(f"interrupted: {str(interrupt) or 'run it again'}")
             sys.exit(130)
 
 
@@ -155,7 +156,8 @@ class _Stream(io.TextIOWrapper):
 def _import_keras():
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     gc.disable()
-    with silence():  # TensorFlow's first lines come before it heeds a log level.
+    # TensorFlow's first lines come before it heeds a log level.
+    with held_interrupts(), silence():
         importlib.import_module("keras")
     gc.freeze()  # What an import makes, stays: looking through it for garbage takes a second.
     gc.enable()
@@ -163,7 +165,7 @@ def _import_keras():
 
 def say(message):
     """Print `message` on standard error, after the name of the script."""
-    print(f"{Path(sys.argv[0]).name}: {message}", file=sys.stderr)
+    print(checks.one_line(f"{Path(sys.argv[0]).name}: {message}"), file=sys.stderr)
 
 
 def table(header, *lines):

@@ -64,6 +64,12 @@ def export(model, to_file):
 
 
 def _check_float32(model):
+    for tensor in model.inputs:
+        if tensor.dtype != "float32":
+            raise KerasXorError(
+                f"model must be of float32, but its input {tensor.name} is of {tensor.dtype}: "
+                "build it with dtype='float32'"
+            )
     for layer in model.layers:
         if layer.weights and layer.compute_dtype != "float32":
             raise KerasXorError(
@@ -83,7 +89,7 @@ def _is_there(module):
 
 
 def _runtime(to_file):
-    """Of a format: Keras's name, the packages it takes by their modules, a last touch, a test."""
+    """Of a format: Keras's name, its packages by module, what finishes a file, what asks it."""
     onnx = {"tf2onnx": "tf2onnx", "onnxruntime": "onnxruntime"}
     return {
         ".onnx": ("onnx", onnx, _finish_onnx, _ask_onnx),

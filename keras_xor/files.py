@@ -30,6 +30,7 @@ _CHECKS = {
 }
 _ADVICE = "name a file that train.py wrote"
 _MOST_ROWS = 2**17  # Of a history, in memory
+_MOST_COLUMNS = 50
 _LONGEST_LINE = 2**13
 _WITH_HISTORY = " with the history of sha256 "
 
@@ -91,12 +92,15 @@ def _write_model(model, file, history_file=None):
         model.optimizer.build(model.trainable_variables)  # Else Keras warns when it loads it.
     model.save(file)
     try:
-        read_model(file.read_bytes())
-        _check_network(model)
+        _read(file.read_bytes())
     except KerasXorError as refusal:
         raise KerasXorError(
             f"this model is not written, since {refusal}: write it with model.save"
         ) from None
+    except Exception as error:  # Such as of a dtype that HDF5 does not know.
+        raise KerasXorError(
+            "this model is not written, since it could not be read back: write it with model.save"
+        ) from error
     _mark(file, _WITH_HISTORY + _digest(history_file) if history_file else "")
 
 
@@ -113,9 +117,11 @@ def _digest(path):
 
 def _write_history(history, file):
     with file.open("w", newline="", encoding="utf-8") as lines:
-        writer = csv.DictWriter(lines, ["epoch", *sorted(history.history)])
+        rows = history_rows(history)
+        names = sorted(rows[0].keys() - {"epoch"}) if rows else []
+        writer = csv.DictWriter(lines, ["epoch", *names])
         writer.writeheader()
-        writer.writerows(history_rows(history))
+        writer.writerows(rows)
 
 
 def write_arrays(file, arrays):
@@ -151,17 +157,16 @@ def load_model(path):
     with opening(path, "model") as file:
         content = file.read(MOST_MODEL_BYTES + 1)
     try:
-        config, weights = read_model(content)
-        model = _build(config, weights)
-        _check_network(model)
+        return _read(content)
     except KerasXorError as refusal:
         raise KerasXorError(f"{path} cannot be used, since {refusal}: {_ADVICE}") from None
     except Exception as error:  # A stranger's file may fail anywhere in Keras.
         raise KerasXorError(f"{path} is not a Keras model, or damaged: {_ADVICE}") from error
-    return model
 
 
-def _build(config, weights):
+def _read(content):
+    """The model of the bytes of a file, looked at before and after it is built."""
+    config, weights = read_model(content)
     with no_warnings():  # An odd file may cause any.
         model = keras.saving.deserialize_keras_object(config, safe_mode=True)
     with h5py.File(io.BytesIO(weights)) as file:
@@ -170,6 +175,7 @@ def _build(config, weights):
             layer.load_own_variables(file[f"layers/{name}/vars"])
         if model.compiled:
             _load_optimizer(model.optimizer, file.get("optimizer/vars", {}))
+    _check_network(model)
     return model
 
 
@@ -227,18 +233,26 @@ def load_history(path):
 def _history_rows(file):
     lines = codecs.iterdecode(iter(lambda: _line(file), b""), "utf-8-sig")
     header = next(lines, "")
-    comma, point = (";", ",") if ";" in header else (",", ".")
-    names = next(csv.reader([header], delimiter=comma, strict=True), [])
-    for row in csv.DictReader(lines, names, delimiter=comma, strict=True):
-        row = {name: text.replace(point, ".") for name, text in row.items()}
+    comma, point = (",", ".") if "," in header else (";", ",")
+    form = {"delimiter": comma, "skipinitialspace": True, "strict": True}
+    names = next(csv.reader([header], **form), [])
+    if len(names) > _MOST_COLUMNS:
+        raise ValueError("there are too many columns")
+    for row in csv.DictReader(lines, names, **form):
+        row.pop("", None)  # Such as the index that pandas writes.
         yield {
-            "epoch": checks.whole_number(row.pop("epoch"), lowest=0),
-            "loss": checks.finite_number(row.pop("loss")),
+            "epoch": _epoch(row.pop("epoch")),
+            "loss": checks.finite_number(row.pop("loss").replace(point, ".")),
             **{
-                name: None if text == "NA" else checks.finite_number(text)
+                name: None if text == "NA" else checks.finite_number(text.replace(point, "."))
                 for name, text in row.items()
             },
         }
+
+
+def _epoch(text):
+    """A whole number of at least 0, which pandas may have written as 1.0."""
+    return checks.whole_number(text.strip().removesuffix(".0"), lowest=0, highest=2**53)
 
 
 def _line(file):
@@ -292,7 +306,7 @@ def _recorder(arrays):
     states = len(weights[0])
     if [weight.shape for weight in weights] != [(states, *w.shape) for w in model.get_weights()]:
         raise KerasXorError("its weights are not those of its model")
-    if not states or not _finite(weights):
+    if not states or any(weight.dtype.kind != "f" for weight in weights) or not _finite(weights):
         raise KerasXorError("its weights are not finite, or none")
     recorder = Recorder()
     recorder.set_model(model)
@@ -307,10 +321,12 @@ def is_history_of_another(path):
         path: Name of the file, ending in .csv. The model has the same name, but .keras.
     """
     try:
-        with opening(_model_beside(path), "model") as file, zipfile.ZipFile(file) as archive:
-            mark, known, digest = archive.comment.decode().partition(_WITH_HISTORY)
-        return mark == MARK and bool(known) and digest != _digest(path)
-    except (OSError, ValueError, zipfile.BadZipFile):
+        with opening(_model_beside(path), "model") as file:
+            content = file.read(MOST_MODEL_BYTES)
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            mark, _, digest = archive.comment.decode().partition(_WITH_HISTORY)
+        return mark == MARK and digest != _digest(path)
+    except Exception:  # There is no such model, or it is something else.
         return False
 
 

@@ -7,7 +7,7 @@ import threading
 
 @contextlib.contextmanager
 def held_interrupts():
-    """Hold a Ctrl-C back until the function is called that this context gives, or its end.
+    """Hold a Ctrl-C back until the yielded function is called, or until the block ends.
 
     Raised within TensorFlow, `KeyboardInterrupt` may be dropped by one of its finalizers, or
     crash it. A second Ctrl-C is not held back.

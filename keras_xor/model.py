@@ -22,7 +22,8 @@ def build_model(
     and binary accuracy.
 
     Args:
-        learning_rate: Finite number above 0. Defaults to 0.01, Axon's default.
+        learning_rate: From 1.2e-38 to 3.4e38, as float32 goes. Defaults to 0.01, Axon's
+            default.
         seed: Whole number of at least 0, from which the initial kernels follow.
             Defaults to `None`, fresh kernels at every call.
         hidden_units: Units of the hidden layer, 1 to 256. Defaults to 8.
@@ -64,6 +65,7 @@ def build_model(
         loss="binary_crossentropy",
         metrics=[keras.metrics.BinaryAccuracy(name="accuracy")],
         jit_compile=True,
+        auto_scale_loss=False,
     )
     return model
 
@@ -83,7 +85,7 @@ def check_model(model, functional=True):
     Args:
         model: What a caller gave.
         functional: Whether it must be a functional model. Of another, only a call tells what
-            it maps, and it is let pass. Defaults to `True`.
+            it maps, so it is accepted here. Defaults to `True`.
     """
     if not isinstance(model, keras.Model):
         raise KerasXorError(f"model must be a keras.Model, not {shown(model)}")
@@ -91,7 +93,9 @@ def check_model(model, functional=True):
         raise KerasXorError("model must have two inputs, x1 and x2, which no Sequential has")
     if not hasattr(model, "inputs"):
         if functional:
-            raise KerasXorError("model must be functional: make it by keras.Model(inputs, outputs)")
+            raise KerasXorError(
+                "model must be functional: build it as keras.Model(inputs, outputs)"
+            )
     elif not is_of_xor(model):
         raise KerasXorError(f"model must map {MAPPING}")
 
@@ -100,4 +104,7 @@ def is_of_xor(model):
     """Whether a functional `model` has the inputs and the output of `build_model`."""
     inputs = {tensor.name: tensor.shape for tensor in model.inputs}
     outputs = [tensor.shape for tensor in model.outputs]
-    return (inputs, outputs) == ({"x1": (None, 1), "x2": (None, 1)}, [(None, 1)])
+    mapping = {"x1": (None, 1), "x2": (None, 1)}, [(None, 1)]
+    names = model.input if isinstance(model.input, dict) else {}
+    swapped = any(name != tensor.name for name, tensor in names.items())
+    return (inputs, outputs) == mapping and not swapped and not isinstance(model.output, dict)

@@ -18,9 +18,11 @@ import vl_convert
 
 from keras_xor import checks, recipe
 from keras_xor.checks import KerasXorError, shown
+from keras_xor.model import check_model
 from keras_xor.prediction import predict
 from keras_xor.quiet import silence
-from keras_xor.training import history_rows
+from keras_xor.seed_study import check_rows
+from keras_xor.training import Recorder, history_rows
 from keras_xor.writing import MARK, replacing
 
 _MOST_ROWS = 150_000  # Of all surfaces of a chart, which is some 12 MB.
@@ -64,12 +66,27 @@ def plot_model(model, to_file="model.png", rankdir="TB", dpi=200):
 def _escape_names(graph, model):
     """Keras puts names into the HTML of a label as they are."""
     for layer in model.layers:
-        names = (layer.name, getattr(getattr(layer, "activation", None), "__name__", ""))
+        kind = type(layer).__name__
+        activation = getattr(layer, "activation", None)
+        names = [getattr(activation, name, None) for name in ("name", "__name__")]
         for node in graph.get_node(str(id(layer))):
-            label = node.get_label()
-            for name in names:
-                label = label.replace(f"<b>{name}</b>", f"<b>{html.escape(name)}</b>")
+            label = node.get_label().replace(
+                f"<b>{layer.name}</b> ({kind})",
+                f"<b>{_entities(layer.name)}</b> ({_entities(kind)})",
+            )
+            for name in filter(None, names):
+                label = label.replace(
+                    f"Activation: <b>{name}</b>", f"Activation: <b>{_entities(name)}</b>"
+                )
             node.set_label(label)
+
+
+def _entities(text):
+    """`text` for a label of Graphviz, where markup, braces and more have a meaning."""
+    return "".join(
+        char if char.isalnum() or char in " _-" else f"&#{ord(char) if char.isprintable() else 63};"
+        for char in text
+    )
 
 
 def _drawn(graph, format):
@@ -184,24 +201,18 @@ def learning_curve(history):
     Raises:
         KerasXorError: `history` is empty, or something else.
     """
-    rows = _rows_of(history)
-    rows = [rows[index] for index in _evenly(len(rows), _MOST_POINTS)]
+    rows, titles = _rows_and_titles(history)
     epoch = alt.X("epoch:Q", axis=alt.Axis(tickMinStep=1), scale=alt.Scale(nice=False))
     panels = []
-    for name in sorted(rows[0].keys() - {"epoch"}, key=lambda name: (name != "loss", name)):
-        # Vega would read a dot or a bracket of a name as a path.
-        value = {
-            "field": re.sub(r"([\\.\[\]'\"])", r"\\\1", name),
-            "type": "quantitative",
-            "title": name,
-        }
-        scale = alt.Scale(domain=[0, 1]) if name == "accuracy" else alt.Scale(zero=True)
+    for field, title in titles.items():
+        value = {"field": field, "type": "quantitative"}
+        scale = alt.Scale(domain=[0, 1]) if title == "accuracy" else alt.Scale(zero=True)
         panels.append(
             alt.Chart(width=480, height=150)
             .mark_line(point=len(rows) <= 50)
             .encode(
                 x=epoch,
-                y=alt.Y(**value, scale=scale),
+                y=alt.Y(**value, scale=scale, title=title),
                 tooltip=["epoch:Q", alt.Tooltip(**value, format=".5f")],
             )
         )
@@ -213,12 +224,36 @@ def learning_curve(history):
     )
 
 
-def _rows_of(history):
+def _rows_and_titles(history):
+    """What is drawn of a history: dicts, some of very many; and the titles of their fields."""
     if isinstance(history, keras.callbacks.History):
         history = history_rows(history)
-    if not (isinstance(history, list) and history and isinstance(history[0], dict)):
-        raise KerasXorError(f"history must be what train returned, not {shown(history)}")
-    return history
+    try:
+        drawn = [history[index] for index in _evenly(len(history), _MOST_POINTS)]
+        names = sorted(drawn[0].keys() - {"epoch"}, key=lambda name: (name != "loss", name))
+        fields = {name: _field(name, number) for number, name in enumerate(names)}
+        rows = [
+            {"epoch": row["epoch"], **{fields[name]: _finite_or_none(row[name]) for name in names}}
+            for row in drawn
+        ]
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        raise KerasXorError(f"history must be what train returned, not {shown(history)}") from error
+    return rows, {field: _title(name, field) for name, field in fields.items()}
+
+
+def _field(name, number):
+    """A name that Vega does not take for a path, nor JavaScript for one of its own."""
+    plain = re.fullmatch("[a-z][a-z0-9_]*", name) and name != "constructor"
+    return name if plain else f"column_{number}"
+
+
+def _title(name, field):
+    # Vega's converter does not survive a NUL, nor does Vega itself a title of "constructor".
+    return name if name == field else f" {''.join(filter(str.isprintable, name))}"
+
+
+def _finite_or_none(value):
+    return float(value) if value is not None and np.isfinite(value) else None
 
 
 def distributions(rows):
@@ -235,9 +270,10 @@ def distributions(rows):
     Raises:
         KerasXorError: no run is left.
     """
+    check_rows(rows)
     runs = [row for row in rows if all(np.isfinite(row[point]) for point in recipe.POINTS)]
     if not runs:
-        raise KerasXorError("there is no run to draw: all diverged, or there were none")
+        raise KerasXorError("there is no run to draw: all diverged")
     return alt.concat(
         *(_histogram(point) for point in recipe.POINTS),
         columns=2,
@@ -267,16 +303,22 @@ def save(chart, to_file):
     to_file = checks.chart_file(to_file, "to_file")
     if not isinstance(chart, alt.TopLevelMixin):
         raise KerasXorError(f"chart must be an Altair chart, not {shown(chart)}")
-    spec = chart.to_dict(validate=False)  # The rows of a record take 10 s to validate.
-    if to_file.suffix == ".png":
-        content = vl_convert.vegalite_to_png(spec, scale=2)
-    elif to_file.suffix == ".svg":
-        content = vl_convert.vegalite_to_svg(spec).encode()
-    elif to_file.suffix == ".html":
-        content = _page(spec).encode()
-    else:
-        content = json.dumps(spec | {"usermeta": _SIGNATURE}, indent=1).encode()
+    try:
+        content = _converted(chart, to_file.suffix)
+    except ValueError as error:
+        raise KerasXorError(f"this chart cannot be drawn: {error}") from error
     _write(content, to_file)
+
+
+def _converted(chart, suffix):
+    spec = chart.to_dict(validate=False)  # The rows of a record take 10 s to validate.
+    if suffix == ".png":
+        return vl_convert.vegalite_to_png(spec, scale=2)
+    if suffix == ".svg":
+        return vl_convert.vegalite_to_svg(spec).encode()
+    if suffix == ".html":
+        return _page(spec).encode()
+    return json.dumps(spec | {"usermeta": _SIGNATURE}, indent=1).encode()
 
 
 def _write(content, to_file):
@@ -365,9 +407,10 @@ def _surface_rows(model, resolution):
 
 
 def _rows_by_epoch(record, resolution, most):
-    weights = getattr(record, "weights", None)
-    if not weights:
+    if not isinstance(record, Recorder) or not record.weights:
         raise KerasXorError(f"record must be a Recorder that has recorded, not {shown(record)}")
+    check_model(record.model)
+    weights = record.weights
     last_epoch = len(weights[0]) - 1
     count = min(most, last_epoch + 1, max(2, _MOST_ROWS // resolution**2))
     model = keras.models.clone_model(record.model)

@@ -39,7 +39,7 @@ def predict(model, x1, x2):
         "x2": (x2 * shrink).astype(np.float32).reshape(-1, 1),
     }
     # A direct call: at this size `model.predict` takes far longer to compile than to run.
-    probabilities = np.asarray(model(inputs, training=False)).reshape(x1.shape)
+    probabilities = np.asarray(model(inputs, training=False), np.float32).reshape(x1.shape)
     if not np.isfinite(probabilities).all():
         raise KerasXorError("the model's weights are too large for these x1 and x2: train it anew")
     return probabilities
@@ -59,7 +59,7 @@ def _finite_array(values, name):
 
 
 def _python(values):
-    return np.asarray(values).tolist()
+    return np.ravel(values).tolist()
 
 
 def predictions(model, x1, x2):

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_xor import checks, recipe
-from keras_xor.checks import KerasXorError
+from keras_xor.checks import KerasXorError, shown
 from keras_xor.data import dataset_of, random_examples, steps_per_stack
 from keras_xor.interrupts import held_interrupts
 from keras_xor.model import build_model, kernel_initializers
@@ -178,7 +178,7 @@ def summary(rows):
     Raises:
         KerasXorError: there are no rows, or all runs diverged.
     """
-    _check_rows(rows)
+    check_rows(rows)
     answers = np.array([[row[point] for point in recipe.POINTS] for row in rows])
     finite = answers[np.isfinite(answers).all(axis=1)]
     if not len(finite):
@@ -201,9 +201,15 @@ def summary(rows):
     }
 
 
-def _check_rows(rows):
-    if not rows:
-        raise KerasXorError("rows must be what seed_study returned, not an empty list")
+def check_rows(rows):
+    """Raise `KerasXorError` unless `rows` look like what `seed_study` returns."""
+    fields = {"seed", *recipe.POINTS, "loss", "steps_to_learn"}
+    if not (isinstance(rows, list) and rows and all(_has(row, fields) for row in rows)):
+        raise KerasXorError(f"rows must be what seed_study returned, not {shown(rows)}")
+
+
+def _has(row, fields):
+    return isinstance(row, dict) and fields <= row.keys()
 
 
 def wilson_interval(successes, trials):
@@ -226,7 +232,7 @@ def save_rows(rows, path):
     Raises:
         KerasXorError: there are no rows, or `path` does not end in .csv or cannot be written.
     """
-    _check_rows(rows)
+    check_rows(rows)
     with replacing(checks.csv_file(path, "path")) as new, new.open("w", newline="") as file:
         writer = csv.DictWriter(file, rows[0])
         writer.writeheader()

@@ -1,6 +1,7 @@
 """Keras's own `fit`, with many steps in one XLA program."""
 
 import contextlib
+import functools
 
 import keras
 import numpy as np
@@ -12,6 +13,7 @@ from keras_xor.data import stacked_xor_batches, steps_per_stack
 from keras_xor.interrupts import held_interrupts
 from keras_xor.model import check_model
 
+_MOST_EXAMPLES = 2**27  # In a run of the XLA program, some gigabytes.
 _LARGEST_LOSS = 1e6  # Of logits in the millions; one that learns has a loss below 1.
 
 
@@ -68,6 +70,13 @@ def train(
     if steps_per_execution is None:
         steps_per_execution = steps_per_stack(steps_per_epoch, batch_size)
     steps_per_execution = checks.count(steps_per_execution, "steps_per_execution")
+    if steps_per_execution * batch_size > _MOST_EXAMPLES:
+        raise KerasXorError(
+            f"steps_per_execution times batch_size must be at most {_MOST_EXAMPLES}, "
+            f"not {shown(steps_per_execution * batch_size)}"
+        )
+    verbose = 1 if isinstance(verbose, str) and verbose == "auto" else verbose
+    verbose = checks.whole_number(verbose, "verbose", lowest=0, highest=2)
     initial_epoch = checks.whole_number(initial_epoch, "initial_epoch", lowest=0, highest=epochs)
     callbacks = _checked_callbacks(callbacks)
 
@@ -103,7 +112,9 @@ def train(
 
 def history_rows(history):
     """A `keras.callbacks.History` as a list of one dict an epoch, the first being 1."""
-    columns = history.history
+    length = max(map(len, history.history.values()), default=0)
+    # What was not logged in every epoch cannot be told to which it belongs.
+    columns = {name: logs for name, logs in history.history.items() if len(logs) == length}
     rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
     epochs = getattr(history, "epoch", None)  # Of the last call of fit alone
     last = epochs[-1] + 1 if epochs else len(rows)
@@ -137,10 +148,10 @@ class Recorder(keras.callbacks.Callback):
 
     def __init__(self):
         super().__init__()
-        self._states = []
+        self.weights = []
 
     def on_train_begin(self, logs=None):
-        if not self._states:
+        if not self.weights:
             self._states.append(self.model.get_weights())
 
     def on_epoch_end(self, epoch, logs=None):
@@ -148,11 +159,15 @@ class Recorder(keras.callbacks.Callback):
 
     @property
     def weights(self):
-        return [np.stack(weight) for weight in zip(*self._states, strict=True)]
+        if self._states:
+            new = [np.stack(states) for states in zip(*self._states, strict=True)]
+            earlier = self._earlier or [weight[:0] for weight in new]
+            self.weights = [np.concatenate(pair) for pair in zip(earlier, new, strict=True)]
+        return self._earlier
 
     @weights.setter
     def weights(self, weights):
-        self._states = list(zip(*weights, strict=True))
+        self._earlier, self._states = weights, []
 
 
 def device():
@@ -181,6 +196,14 @@ def _stack_train_function(model, stack_spec):
     if model.run_eagerly:
         return lambda iterator: _train_eagerly(model, next(iterator))
 
+    @functools.cache
+    def compiled():  # At the first step, when callbacks have had their say.
+        return _compiled_loop(model, stack_spec)
+
+    return lambda iterator: compiled()(next(iterator))
+
+
+def _compiled_loop(model, stack_spec):
     batch_spec = tf.nest.map_structure(
         lambda spec: tf.TensorSpec(spec.shape[1:], spec.dtype), stack_spec
     )
@@ -193,8 +216,7 @@ def _stack_train_function(model, stack_spec):
         )
         return tf.foldl(lambda logs, batch: train_step(batch), stack, initializer=no_logs)
 
-    compiled = train_stack.get_concrete_function()
-    return lambda iterator: compiled(next(iterator))
+    return train_stack.get_concrete_function()
 
 
 def _train_eagerly(model, stack):

@@ -7,6 +7,7 @@ import re
 import shutil
 import stat
 import tempfile
+import time
 from pathlib import Path
 
 from keras_xor.checks import KerasXorError
@@ -20,9 +21,7 @@ TEMPORARY = ".keras_xor-"
 MARK = "keras_xor wrote this file"  # In every file of this package but a .csv
 MARK_OF_FOLDER = "assets.extra/keras_xor.txt"  # Where a SavedModel keeps what is not its own.
 
-_OUR_CSV = re.compile(
-    rb"(\xef\xbb\xbf)?(epoch[,;][^\r\n]*\bloss\b[^\r\n]*\r?\n1[,;]|seed[,;]y_00[,;])"
-)
+_LEFT = re.compile(rf"{re.escape(TEMPORARY)}[a-z0-9_]{{8}}")
 _OUR_SAVED_MODEL = re.compile(
     r"saved_model\.pb|fingerprint\.pb|assets|assets\.extra|assets\.extra/keras_xor\.txt"
     r"|variables|variables/variables\.(index|data-\d{5}-of-\d{5})"
@@ -61,7 +60,18 @@ def _ours(file):
         return True  # Nothing is lost.
     read = {"length": 0, "access": mmap.ACCESS_READ}
     with file.open("rb") as handle, mmap.mmap(handle.fileno(), **read) as content:
-        return content.find(MARK.encode()) >= 0 or _OUR_CSV.match(content) is not None
+        return content.find(MARK.encode()) >= 0 or _is_our_csv(content[:10_000])
+
+
+def _is_our_csv(start):
+    """Whether a file that starts so is a history from epoch 1, or the rows of a study.
+
+    A spreadsheet may have added a byte order mark, quotes and semicolons.
+    """
+    lines = start.decode("utf-8-sig", errors="replace").replace('"', "").splitlines()
+    (first, *names), *rows = [re.split("[,;]", line) for line in lines[:2]] or [[""]]
+    history = first == "epoch" and "loss" in names and names == sorted(names)
+    return (first, names[:1]) == ("seed", ["y_00"]) or (history and rows and rows[0][0] == "1")
 
 
 @contextlib.contextmanager
@@ -154,6 +164,8 @@ def _target(path):
 
 def _keep_mode(new, target):
     if target.exists():
+        with contextlib.suppress(AttributeError, PermissionError):  # Root's alone to do.
+            os.chown(new, target.stat().st_uid, target.stat().st_gid)
         shutil.copymode(target, new)
 
 
@@ -186,14 +198,23 @@ def _lock(folder):
     try:
         with contextlib.suppress(OSError):  # Others are writing.
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            for left in folder.glob(f"{TEMPORARY}*"):
+            for left in filter(_is_left, folder.iterdir()):
                 _put_back(left)
                 shutil.rmtree(left)
-        with contextlib.suppress(OSError):
-            fcntl.flock(handle, fcntl.LOCK_SH)
+        for _ in range(20):  # Not for ever: somebody may hold the folder for a whole run.
+            with contextlib.suppress(OSError):
+                fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                break
+            time.sleep(0.05)
         yield
     finally:
         os.close(handle)
+
+
+def _is_left(folder):
+    """Whether it is one that `_place_beside` made."""
+    made = _LEFT.fullmatch(folder.name) and folder.is_dir() and not folder.is_symlink()
+    return made and {file.name for file in folder.iterdir()} <= {"new", "aside"}
 
 
 def _flush(file):

@@ -128,6 +128,9 @@ def damage(file, change):
         {"history/accuracy": np.zeros(2)},
         {"history/accuracy": np.array(["text"])},
         {"history/loss": np.array(0.5)},
+        {"history/loss": np.zeros((10**8, 0)), "history/accuracy": np.zeros((10**8, 0))},
+        {"history/loss": np.zeros(1, "i1"), "history/accuracy": np.zeros(1, "i1")},
+        {"history/loss": np.zeros(1, "S1"), "history/accuracy": np.zeros(1, "S1")},
     ],
 )
 def test_what_is_no_checkpoint(file, change):

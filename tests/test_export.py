@@ -219,9 +219,7 @@ def test_whatever_keras_takes_for_its_default(tmp_path, dtype):
         inputs = {name: keras.Input((1,), name=name) for name in ("x1", "x2")}
         hidden = keras.layers.Concatenate()(list(inputs.values()))
         other = keras.Model(inputs, keras.layers.Dense(1, "sigmoid", name="y")(hidden))
-        with pytest.raises(
-            keras_xor.KerasXorError, match="model must be of float32, but its layer y"
-        ):
+        with pytest.raises(keras_xor.KerasXorError, match="model must be of float32, but its "):
             export(other, tmp_path / "b.onnx")
     finally:
         keras.config.set_floatx(before[0])

@@ -132,14 +132,16 @@ def test_a_dot_that_fails_is_not_needed(model, tmp_path, monkeypatch):
     assert pixels(tmp_path / "a.png").size > 100_000
 
 
-@pytest.mark.parametrize("name", ["<b>", "a<b", "a>b & c", "&lt;", 'x"y'])
+@pytest.mark.parametrize("name", ["<b>", "a<b", "a>b & c", "&lt;", 'x"y', "{a|b}", "é"])
 @pytest.mark.usefixtures("dot")
 def test_names_are_shown_as_they_are(tmp_path, name):
     x = keras.Input((1,), name="x1")
     y = keras.layers.Dense(1, activation=lambda x: x, name=name)(x)
+    y = keras.layers.Dense(1, activation=keras.layers.PReLU(name=f"p{name}"))(y)
     plots.plot_model(keras.Model(x, y), tmp_path / "a.svg")
     words = " ".join(ElementTree.parse(tmp_path / "a.svg").getroot().itertext())
-    assert name in words
+    assert f"{name} (Dense)" in " ".join(words.split())
+    assert f"p{name}" in words
     assert "<lambda>" in words
 
 
@@ -298,21 +300,28 @@ def test_learning_curve_of_a_million_epochs(tmp_path):
 
 
 def test_odd_names_in_a_history(tmp_path):
-    names = ("top.k[5]", "</script>", "a:b", "it's")
+    names = ("top.k[5]", "</script>", "a:b", "it's", "constructor", "toString", "\\", "a\0b")
     history = [{"epoch": n, "loss": 1 / n, **dict.fromkeys(names, 0.25)} for n in (1, 2, 3)]
     chart = plots.learning_curve(history)
     plots.save(chart, tmp_path / "a.svg")
     plots.save(chart, tmp_path / "a.html")
     texts = [text.strip() for text in ElementTree.parse(tmp_path / "a.svg").getroot().itertext()]
-    assert set(names) <= set(texts)
+    assert {name.replace("\0", "") for name in names} <= set(texts)
     assert (tmp_path / "a.html").read_text().count("</script>") == 1
 
 
 def test_what_is_not_drawn(tmp_path):
     for draw, values in (
-        (plots.learning_curve, [None, [], [1], {}, "a.csv", keras.callbacks.History()]),
-        (plots.distributions, [[], runs([np.nan] * 4)]),
-        (plots.surface_by_epoch, [None, [], keras_xor.training.Recorder()]),
+        (
+            plots.learning_curve,
+            [None, [], [1], [{}], [{"epoch": 1, "loss": 1j}], {}, "a.csv", np.ones(2)],
+        ),
+        (plots.learning_curve, [keras.callbacks.History()]),
+        (plots.distributions, [None, 1, [], [{}], runs([np.nan] * 4)]),
+        (
+            plots.surface_by_epoch,
+            [None, [], keras_xor.training.Recorder(), keras_xor.build_model()],
+        ),
         (plots.surface_multiples, [None, [], keras_xor.training.Recorder()]),
         (plots.surface, [None, "a.keras", keras.Sequential()]),
         (lambda chart: plots.save(chart, tmp_path / "a.png"), [None, {}, "chart"]),
@@ -325,7 +334,8 @@ def test_what_is_not_drawn(tmp_path):
 
 
 def runs(*answers):
-    return [dict(zip(recipe.POINTS, y, strict=True)) for y in answers]
+    other = {"seed": 1, "loss": 0.5, "steps_to_learn": None}
+    return [{**other, **dict(zip(recipe.POINTS, y, strict=True))} for y in answers]
 
 
 def test_distributions_against_the_runs():

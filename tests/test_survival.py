@@ -110,6 +110,23 @@ def test_ctrl_c(tmp_path, uninterrupted):
     assert results(tmp_path) == uninterrupted
 
 
+def test_ctrl_c_before_training(tmp_path):
+    process = subprocess.Popen(
+        [sys.executable, ROOT / "scripts" / "train.py", *RUN],
+        cwd=tmp_path,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    time.sleep(1)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate()
+    assert process.returncode == 130
+    assert one_line(errors).startswith("train.py: interrupted: ")
+    assert errors.rstrip().endswith("run it again")
+    assert not any(tmp_path.iterdir())
+
+
 def test_two_runs_at_once(script, tmp_path, uninterrupted):
     other_seed = (*RUN, "--seed", "6")
     assert script("train.py", *other_seed, "--quiet", "--model", "alone/xor.keras")[0] == 0

@@ -104,6 +104,18 @@ def test_bad_initial_epoch(initial_epoch):
         keras_xor.train(keras_xor.build_model(), epochs=2, initial_epoch=initial_epoch)
 
 
+def test_callbacks_may_freeze_a_layer_before_the_first_step():
+    class Freeze(keras.callbacks.Callback):
+        def on_train_begin(self, logs=None):
+            self.model.get_layer("hidden").trainable = False
+
+    model = keras_xor.build_model()
+    hidden, _, output, _ = model.get_weights()
+    keras_xor.train(model, 1, 50, callbacks=[Freeze()])
+    np.testing.assert_array_equal(model.get_weights()[0], hidden)
+    assert not np.array_equal(model.get_weights()[2], output)
+
+
 class Recorder(keras.callbacks.Callback):
     def __init__(self):
         super().__init__()
@@ -369,6 +381,9 @@ def test_stacks_are_small(steps_per_epoch, batch_size):
         {"epochs": 10**5_000},
         {"steps_per_epoch": 10**5_000},
         {"steps_per_execution": 2**60},
+        {"steps_per_execution": 10**12, "steps_per_epoch": 10**12},
+        {"verbose": "x"},
+        {"verbose": np.zeros(2)},
     ],
 )
 def test_bad_arguments(arguments):

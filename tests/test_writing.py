@@ -103,8 +103,8 @@ def test_what_somebody_writes_meanwhile_is_kept(tmp_path):
 
 
 def test_what_the_dead_left_is_removed(tmp_path):
-    left = tmp_path / f"{writing.TEMPORARY}abc" / "a"
-    left.parent.mkdir()
+    left = tmp_path / f"{writing.TEMPORARY}abcdefg1" / "new" / "a"
+    left.parent.mkdir(parents=True)
     left.write_text("half a fi")
 
     def write():
@@ -118,6 +118,24 @@ def test_what_the_dead_left_is_removed(tmp_path):
     os.close(living)
     write()
     assert contents(tmp_path) == {"b": NEW}
+
+
+def test_what_only_looks_left_is_kept(tmp_path):
+    for name in (f"{writing.TEMPORARY}backup", f"{writing.TEMPORARY}abcdefgh"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "precious").write_text("precious")
+    with replacing(tmp_path / "b") as new:
+        new.write_text(NEW)
+    assert len([*tmp_path.glob("*/precious")]) == 2
+
+
+def test_a_folder_that_somebody_has_locked(tmp_path):
+    other = os.open(tmp_path, os.O_RDONLY)
+    fcntl.flock(other, fcntl.LOCK_EX)
+    with replacing(tmp_path / "a") as new:
+        new.write_text(NEW)
+    os.close(other)
+    assert contents(tmp_path) == {"a": NEW}
 
 
 def test_where_there_are_no_locks(tmp_path, monkeypatch):
@@ -134,6 +152,8 @@ def test_where_there_are_no_locks(tmp_path, monkeypatch):
         ("weather.csv", b"day,rain\n1,0.5\n"),
         ("log.csv", b"epoch,accuracy,loss\n0,0.5,0.7\n"),
         ("time.csv", b"epoch,rain\n1,0.5\n"),
+        ("torch.csv", b"epoch,loss,val_loss,notes\n1,0.5,0.6,A100\n"),
+        ("long.csv", b"epoch," + b" loss" * 40_000),
         ("a.npz", b"PK\3\4"),
         ("a.checkpoint", b"of another program"),
         ("holiday.png", b"\x89PNG\r\n"),
@@ -305,7 +325,7 @@ class LeftFolder:
     """A `TemporaryDirectory` of a process that is killed."""
 
     def __init__(self, prefix, dir):
-        self.folder = Path(dir, f"{prefix}left")
+        self.folder = Path(dir, f"{prefix}abcdefg1")
 
     def __enter__(self):
         self.folder.mkdir()
