@@ -56,7 +56,12 @@ def test_shapes(known):
     "value",
     [
         *(math.nan, math.inf, -math.inf, "x", "1", b"1", None, 1j, 1 + 0j, [[0], [0, 1]], {}),
-        *(np.complex64(1), np.datetime64("2022-01-01"), np.timedelta64(1), datetime.date.today()),
+        *(
+            np.complex64(1),
+            np.datetime64("2022-01-01"),
+            np.timedelta64(1, "D"),
+            datetime.date.today(),
+        ),
         *(np.array(["1"]), np.ma.masked, np.ma.array([0, 1], mask=[0, 1]), [object()], [None, 1]),
         *([math.nan] * 100_000, np.full(100_000, math.nan), 10**400),
     ],
