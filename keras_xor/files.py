@@ -167,8 +167,7 @@ def load_model(path):
 def _read(content):
     """The model of the bytes of a file, looked at before and after it is built."""
     config, weights = read_model(content)
-    with no_warnings():  # An odd file may cause any.
-        model = keras.saving.deserialize_keras_object(config, safe_mode=True)
+    model = _built(config)
     with h5py.File(io.BytesIO(weights)) as file:
         for number, layer in enumerate(layer for layer in model.layers if layer.weights):
             name = f"dense_{number}" if number else "dense"  # As Keras counts them.
@@ -177,6 +176,11 @@ def _read(content):
             _load_optimizer(model.optimizer, file.get("optimizer/vars", {}))
     _check_network(model)
     return model
+
+
+def _built(config):
+    with no_warnings():  # An odd file may cause any.
+        return keras.saving.deserialize_keras_object(config, safe_mode=True)
 
 
 def _load_optimizer(optimizer, state):
@@ -299,8 +303,7 @@ def load_record(path):
 
 def _recorder(arrays):
     config = read_config(str(arrays.pop("model")))
-    with no_warnings():
-        model = keras.saving.deserialize_keras_object(config | {"compile_config": None})
+    model = _built(config | {"compile_config": None})
     _check_network(model)
     weights = list(arrays.values())
     states = len(weights[0])
