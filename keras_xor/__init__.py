@@ -4,37 +4,39 @@ Names and modules that need TensorFlow load it on their first use: it takes seco
 """
 
 import importlib
-import importlib.metadata
 
-from keras_xor import checks, recipe
+from keras_xor import recipe
 from keras_xor.checks import KerasXorError
+from keras_xor.runtime import keras_backend
 
 _HOMES = {
+    "xor_batches": "data",
     "build_model": "model",
-    "load_model": "files",
+    "train": "training",
     "predict": "prediction",
     "save_model": "files",
-    "train": "training",
-    "xor_batches": "data",
+    "load_model": "files",
+    "export": "files",
+    "seed_study": "study",
 }
 _MODULES = {
-    *("benchmark", "checkpoints", "data", "export", "files", "model"),
-    *("plots", "prediction", "seed_study", "training", "writing"),
+    *("data", "model", "training", "prediction"),
+    *("benchmark", "files", "plots", "study"),
 }
 
-__all__ = ["KerasXorError", "__version__", "recipe", *_HOMES]
-
-__version__ = importlib.metadata.version("keras_xor")
+__all__ = ["KerasXorError", "recipe", *_HOMES]
 
 
 def __getattr__(name):
+    if name == "__version__":
+        return importlib.import_module("importlib.metadata").version(__name__)
     home = _HOMES.get(name, name)
     if home not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    checks.keras_backend()
+    keras_backend()
     module = importlib.import_module(f"{__name__}.{home}")
     return getattr(module, name) if name in _HOMES else module
 
 
 def __dir__():
-    return sorted({*globals(), *__all__, *_MODULES})
+    return sorted({*globals(), *__all__, *_MODULES, "__version__"})

@@ -12,10 +12,6 @@ BATCH_SIZE = 32
 STEPS_PER_EPOCH = 1_000
 EPOCHS = 10
 
-TRUTH_TABLE = ((0, 0, 1, 1), (0, 1, 0, 1))  # all x1, all x2
-POINTS = ("y_00", "y_01", "y_10", "y_11")
-ARTICLE = {"y_00": 0.01240, "y_01": 0.96797}  # what an article of 2022 got
-
 SEED = 0
 SEEDS = 1_000
 RESOLUTION = 50

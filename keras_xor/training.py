@@ -4,14 +4,13 @@ import contextlib
 import functools
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from keras_xor import checks, recipe
 from keras_xor.checks import KerasXorError, shown
 from keras_xor.data import stacked_xor_batches, steps_per_stack
-from keras_xor.interrupts import held_interrupts
 from keras_xor.model import check_model
+from keras_xor.runtime.interrupts import held_interrupts
 
 _MOST_EXAMPLES = 2**27  # In a run of the XLA program, some gigabytes.
 _LARGEST_LOSS = 1e6  # Of logits in the millions; one that learns has a loss below 1.
@@ -101,24 +100,13 @@ def train(
                 model=model,
             ),
         )
-    last = history_rows(history)[-1:]
-    if last and _diverged(last[0].get("loss", 0.0)):
-        epoch, loss = last[0]["epoch"], last[0]["loss"]
+    loss = history.history.get("loss", [0.0])[-1]
+    if _diverged(loss):
         raise KerasXorError(
-            f"training diverged, the loss of epoch {epoch} is {loss:.3g}: lower the learning rate"
+            f"training diverged, the loss of epoch {history.epoch[-1] + 1} is {loss:.3g}: "
+            "lower the learning rate"
         )
     return history
-
-
-def history_rows(history):
-    """A `keras.callbacks.History` as a list of one dict an epoch, the first being 1."""
-    length = max(map(len, history.history.values()), default=0)
-    # What was not logged in every epoch cannot be told to which it belongs.
-    columns = {name: logs for name, logs in history.history.items() if len(logs) == length}
-    rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
-    epochs = getattr(history, "epoch", None)  # Of the last call of fit alone
-    last = epochs[-1] + 1 if epochs else len(rows)
-    return [{"epoch": last - len(rows) + n, **row} for n, row in enumerate(rows, start=1)]
 
 
 def _is_distributed(model):
@@ -136,38 +124,6 @@ def _checked_callbacks(callbacks):
                 f"callbacks must be a list of keras.callbacks.Callback, not of {shown(callback)}"
             )
     return callbacks
-
-
-class Recorder(keras.callbacks.Callback):
-    """Records the weights before training and after every epoch.
-
-    Attributes:
-        weights: List of as many arrays as the model has weights, float32, each of shape
-            `(1 + epochs, *shape)`. To go on with a record, set it before training.
-    """
-
-    def __init__(self):
-        super().__init__()
-        self.weights = []
-
-    def on_train_begin(self, logs=None):
-        if not self.weights:
-            self._states.append(self.model.get_weights())
-
-    def on_epoch_end(self, epoch, logs=None):
-        self._states.append(self.model.get_weights())
-
-    @property
-    def weights(self):
-        if self._states:
-            new = [np.stack(states) for states in zip(*self._states, strict=True)]
-            earlier = self._earlier or [weight[:0] for weight in new]
-            self.weights = [np.concatenate(pair) for pair in zip(earlier, new, strict=True)]
-        return self._earlier
-
-    @weights.setter
-    def weights(self, weights):
-        self._earlier, self._states = weights, []
 
 
 def device():

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import keras_xor
-from keras_xor.command_line import Parser, run, say, table
+from keras_xor.cli import Parser, run, say, table
 
 TRAIN = Path(__file__).with_name("train.py")
 

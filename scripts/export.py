@@ -2,7 +2,7 @@
 
 import keras_xor
 from keras_xor import checks, recipe
-from keras_xor.command_line import Parser, add_checked, run
+from keras_xor.cli import Parser, add_checked, run
 
 
 def arguments():
@@ -17,7 +17,7 @@ def arguments():
 
 def main(args):
     model = keras_xor.load_model(args.model)
-    difference = keras_xor.export.export(model, args.to_file)
+    difference = keras_xor.export(model, args.to_file)
     print(f"export: {args.to_file}")
     print(f"largest difference from Keras: {difference:.2g}")
 

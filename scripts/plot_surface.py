@@ -2,7 +2,7 @@
 
 import keras_xor
 from keras_xor import checks, recipe
-from keras_xor.command_line import Parser, add_checked, run, say
+from keras_xor.cli import Parser, add_checked, run, say
 
 
 def arguments():

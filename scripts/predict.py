@@ -4,7 +4,7 @@ import json
 
 import keras_xor
 from keras_xor import checks, recipe
-from keras_xor.command_line import Parser, add_checked, checked, prediction_table, run, say
+from keras_xor.cli import Parser, add_checked, checked, prediction_table, run, say
 
 
 def arguments():
@@ -36,7 +36,7 @@ def arguments():
 
 
 def main(args):
-    x1, x2 = (args.x1, args.x2) if args.x1 else recipe.TRUTH_TABLE
+    x1, x2 = (args.x1, args.x2) if args.x1 else keras_xor.data.TRUTH_TABLE
     predictions = keras_xor.prediction.predictions(keras_xor.load_model(args.model), x1, x2)
     if args.json:
         print(json.dumps(predictions))

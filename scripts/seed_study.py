@@ -4,7 +4,7 @@ import sys
 
 import keras_xor
 from keras_xor import checks, recipe
-from keras_xor.command_line import Parser, add_checked, add_recipe, run, table
+from keras_xor.cli import Parser, add_checked, add_recipe, run, table
 
 
 def arguments():
@@ -26,8 +26,8 @@ def main(args):
     outputs = {"rows": args.csv, "picture": args.to_file}
     outputs = {name: file for name, file in outputs.items() if file}
     for file in outputs.values():
-        keras_xor.writing.check_writable(file)
-    rows = keras_xor.seed_study.seed_study(
+        keras_xor.files.check_writable(file)
+    rows = keras_xor.seed_study(
         args.seeds,
         args.seed,
         args.epochs,
@@ -39,8 +39,8 @@ def main(args):
         verbose=int(sys.stdout.isatty()),
     )
     if args.csv:
-        keras_xor.seed_study.save_rows(rows, args.csv)
-    report(keras_xor.seed_study.summary(rows))
+        keras_xor.study.save_rows(rows, args.csv)
+    report(keras_xor.study.summary(rows))
     if args.to_file:
         keras_xor.plots.save(keras_xor.plots.distributions(rows), args.to_file)
     for name, file in outputs.items():
@@ -75,9 +75,9 @@ def report(summary):
 
 
 def article(point, summary):
-    if point not in recipe.ARTICLE:
+    if point not in keras_xor.study.ARTICLE:
         return "", ""
-    return f"{recipe.ARTICLE[point]:.5f}", f"{summary['percentiles'][point]:.1f}"
+    return f"{keras_xor.study.ARTICLE[point]:.5f}", f"{summary['percentiles'][point]:.1f}"
 
 
 if __name__ == "__main__":

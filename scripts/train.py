@@ -6,7 +6,7 @@ import sys
 
 import keras_xor
 from keras_xor import checks, recipe
-from keras_xor.command_line import Parser, add_checked, add_recipe, prediction_table, run, say
+from keras_xor.cli import Parser, add_checked, add_recipe, prediction_table, run, say
 
 ADVICE = (
     "Try --learning-rate 0.1 and at least 10,000 steps: "
@@ -44,10 +44,10 @@ def main(args):
     if args.record:
         outputs["record"] = record_file
     for file in outputs.values():
-        keras_xor.writing.check_writable(file)
+        keras_xor.files.check_writable(file)
 
     model = keras_xor.build_model(args.learning_rate, args.seed)
-    recorder = keras_xor.training.Recorder() if args.record else None
+    recorder = keras_xor.files.Recorder() if args.record else None
     checkpoint = checkpoint_of(args, recorder)
     epochs_done = checkpoint.restore(model, args.epochs) if args.resume else 0
     check_place(checkpoint, args.resume)
@@ -83,7 +83,7 @@ def checkpoint_of(args, recorder):
         "--record": args.record,
     }
     file = args.model.with_suffix(".checkpoint")
-    return keras_xor.checkpoints.Checkpoint(file, settings, recorder)
+    return keras_xor.files.Checkpoint(file, settings, recorder)
 
 
 def check_place(checkpoint, resume):
@@ -92,7 +92,7 @@ def check_place(checkpoint, resume):
     if difference:
         say(f"this run keeps no checkpoint, for {checkpoint.path} stays: {difference}")
         return
-    keras_xor.writing.check_writable(checkpoint.path)
+    keras_xor.files.check_writable(checkpoint.path)
     if epochs_done and not resume:
         say(f"{checkpoint.path} has {epochs_done} epochs of this run: --resume goes on from there")
 
@@ -132,7 +132,7 @@ def introduce(model, args, epochs_done):
 
 
 def conclude(model, outputs):
-    points = keras_xor.prediction.predictions(model, *recipe.TRUTH_TABLE)
+    points = keras_xor.prediction.predictions(model, *keras_xor.data.TRUTH_TABLE)
     right = sum(point["class"] == (point["x1"] != point["x2"]) for point in points)
     print()
     print(prediction_table(points))

@@ -3,10 +3,10 @@
 import runpy
 from pathlib import Path
 
-from keras_xor.quiet import silence
+from keras_xor.runtime import silence
 
 with silence():
-    from keras_xor import checkpoints
+    from keras_xor.files import checkpoint
 
-checkpoints.SECONDS, checkpoints.SHARE = 0, 1
+checkpoint.SECONDS, checkpoint.SHARE = 0, 1
 runpy.run_path(str(Path(__file__).parents[1] / "scripts" / "train.py"), run_name="__main__")

@@ -22,8 +22,8 @@ import h5py
 import numpy as np
 
 import keras_xor
-from keras_xor import recipe
-from keras_xor.quiet import silence
+from keras_xor.data import TRUTH_TABLE
+from keras_xor.runtime import silence
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 with silence():
@@ -298,7 +298,7 @@ def outcome(file, sound):
         return "refused" if one_line else f"FAILED: {refusal}"
     except BaseException as error:
         return f"FAILED: {error!r}"
-    y, expected = (keras_xor.predict(either, *recipe.TRUTH_TABLE) for either in (model, sound))
+    y, expected = (keras_xor.predict(either, *TRUTH_TABLE) for either in (model, sound))
     if not np.all((y >= 0) & (y <= 1)):
         return f"FAILED: no probabilities {y}"
     if essence(model) != essence(sound):

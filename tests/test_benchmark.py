@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 import keras_xor
-from keras_xor import benchmark, recipe, rivals
+from keras_xor import benchmark, recipe
+from keras_xor.benchmark import costs, rivals
 from keras_xor.data import stacked_xor_batches
 
 
@@ -41,14 +42,14 @@ def test_step_costs():
 
 
 def test_without_jax(monkeypatch):
-    monkeypatch.setattr(benchmark, "has_jax", lambda: False)
-    monkeypatch.setattr(benchmark, "_fit", lambda *_: [1.0])
+    monkeypatch.setattr(costs, "has_jax", lambda: False)
+    monkeypatch.setattr(costs, "_fit", lambda *_: [1.0])
     assert [row["how"] for row in benchmark.step_costs(repeats=1)][-1] == "NumPy loop"
     assert "jax" not in benchmark.machine()
 
 
 def test_growth(monkeypatch):
-    monkeypatch.setattr(benchmark, "BATCH_SIZES_AND_STEPS", [(1, 50), (64, 20)])
+    monkeypatch.setattr(costs, "BATCH_SIZES_AND_STEPS", [(1, 50), (64, 20)])
     rows = benchmark.growth(repeats=2)
     assert [(row["batch_size"], row["steps"]) for row in rows] == [(1, 50), (64, 20)]
     check_costs(rows)
@@ -56,7 +57,7 @@ def test_growth(monkeypatch):
 
 def test_study_costs(monkeypatch):
     monkeypatch.setattr(recipe, "STEPS_PER_EPOCH", 2)
-    monkeypatch.setattr(benchmark, "seed_study", lambda seeds: time.sleep(seeds / 1_000))
+    monkeypatch.setattr(costs, "seed_study", lambda seeds: time.sleep(seeds / 1_000))
     rows = benchmark.study_costs(sizes=(10, 20), repeats=2)
     assert [row["seeds"] for row in rows] == [10, 20]
     check_costs(rows)

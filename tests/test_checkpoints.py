@@ -6,9 +6,8 @@ import pytest
 from conftest import one_line
 
 import keras_xor
-from keras_xor import checkpoints
-from keras_xor.checkpoints import Checkpoint
-from keras_xor.training import Recorder
+from keras_xor.files import Checkpoint, Recorder
+from keras_xor.files import checkpoint as checkpoints
 
 
 class Kill(keras.callbacks.Callback):

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -21,8 +23,8 @@ from keras_xor import checks
         (checks.hidden_units, 256, 256),
         (checks.activation, "relu", "relu"),
         (checks.rankdir, "LR", "LR"),
-        (checks.model_file, "a/b.keras", checks.Path("a/b.keras")),
-        (checks.model_picture, "a.svg", checks.Path("a.svg")),
+        (checks.model_file, "a/b.keras", Path("a/b.keras")),
+        (checks.model_picture, "a.svg", Path("a.svg")),
     ],
 )
 def test_check_converts(check, value, result):

@@ -9,8 +9,8 @@ from ai_edge_litert.interpreter import Interpreter
 from conftest import largest_file, one_line
 
 import keras_xor
-from keras_xor import recipe
-from keras_xor.export import export
+from keras_xor.data import TRUTH_TABLE
+from keras_xor.files import export, exporting
 
 FILES = ("new/a.onnx", "new/a.tflite", "new/a", "new/a.b/")
 
@@ -89,7 +89,7 @@ def test_x1_is_the_first_input(tmp_path, name, swapped):
 
 
 def test_an_export_of_swapped_inputs_is_not_kept(trained, tmp_path, monkeypatch):
-    monkeypatch.setattr(keras_xor.export, "_finish_litert", lambda file: None)
+    monkeypatch.setattr(exporting, "_finish_litert", lambda file: None)
     with pytest.raises(keras_xor.KerasXorError, match="would differ from Keras"):
         export(trained, tmp_path / "a.tflite")
     assert not any(tmp_path.iterdir())
@@ -119,8 +119,8 @@ def another_model():
 def test_an_export_replaces_the_one_before(trained, tmp_path, name):
     export(another_model(), f"{tmp_path}/{name}")
     export(trained, f"{tmp_path}/{name}")
-    expected = keras_xor.predict(trained, *recipe.TRUTH_TABLE)
-    actual = run(tmp_path / name, *recipe.TRUTH_TABLE)
+    expected = keras_xor.predict(trained, *TRUTH_TABLE)
+    actual = run(tmp_path / name, *TRUTH_TABLE)
     np.testing.assert_allclose(actual, expected, rtol=0, atol=1e-6)
     assert len(list((tmp_path / "new").iterdir())) == 1
 
@@ -134,9 +134,7 @@ def contents(folder):
 def test_an_export_that_differs_is_not_kept(trained, tmp_path, monkeypatch, name, off):
     export(another_model(), f"{tmp_path}/{name}")
     before = contents(tmp_path)
-    monkeypatch.setattr(
-        keras_xor.export, "predict", lambda *inputs: keras_xor.predict(*inputs) + off
-    )
+    monkeypatch.setattr(exporting, "predict", lambda *inputs: keras_xor.predict(*inputs) + off)
     with pytest.raises(keras_xor.KerasXorError, match=r"would differ from Keras by .+ than 1e-05"):
         export(trained, f"{tmp_path}/{name}")
     assert contents(tmp_path) == before
@@ -161,9 +159,9 @@ def test_a_full_disk(script, trained_file, tmp_path, name):
     [("a.onnx", "tf2onnx"), ("a.onnx", "onnxruntime"), ("a.tflite", "ai_edge_litert")],
 )
 def test_without_the_extra(trained, tmp_path, monkeypatch, name, package):
-    found = keras_xor.export.importlib.util.find_spec
+    found = exporting.importlib.util.find_spec
     monkeypatch.setattr(
-        keras_xor.export.importlib.util,
+        exporting.importlib.util,
         "find_spec",
         lambda asked: None if asked == package else found(asked),
     )

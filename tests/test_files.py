@@ -14,15 +14,15 @@ import numpy as np
 import pytest
 
 import keras_xor
-from keras_xor import files
 from keras_xor.files import (
+    Recorder,
     is_history_of_another,
     is_record_of_another,
     load_history,
     load_record,
     save_run,
 )
-from keras_xor.training import Recorder
+from keras_xor.files import model as model_files
 
 OPEN_WITHOUT_THE_PACKAGE = """
 import sys
@@ -495,7 +495,7 @@ def test_the_bytes_that_were_looked_at_are_loaded(tmp_path, trained_file, monkey
     with_layer(keras.layers.Dropout(0.5)).save(tmp_path / "other.keras")
     link = tmp_path / "a.keras"
     link.symlink_to(trained_file)
-    look = files.read_model
+    look = model_files.read_model
 
     def look_then_exchange(content):
         looked_at = look(content)
@@ -503,7 +503,7 @@ def test_the_bytes_that_were_looked_at_are_loaded(tmp_path, trained_file, monkey
         link.symlink_to(tmp_path / "other.keras")
         return looked_at
 
-    monkeypatch.setattr(files, "read_model", look_then_exchange)
+    monkeypatch.setattr(model_files, "read_model", look_then_exchange)
     assert all("drop" not in layer.name for layer in keras_xor.load_model(link).layers)
 
 
@@ -517,7 +517,7 @@ def test_threads_leave_the_process_as_it_was(trained_file, tmp_path, capfd):
                 for _ in range(40)
             ]
             exports = [
-                pool.submit(keras_xor.export.export, keras_xor.build_model(), tmp_path / name)
+                pool.submit(keras_xor.export, keras_xor.build_model(), tmp_path / name)
                 for name in ("a.onnx", "b.onnx")
             ]
             for work in (*loads, *draws, *exports):

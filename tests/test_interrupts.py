@@ -3,7 +3,7 @@ import threading
 
 import pytest
 
-from keras_xor.interrupts import held_interrupts
+from keras_xor.runtime import held_interrupts
 
 
 def interrupt():

@@ -16,8 +16,9 @@ import tensorflow as tf
 from conftest import largest_file, one_line
 
 import keras_xor
-from keras_xor import plots, recipe
-from keras_xor.writing import MARK
+from keras_xor import plots
+from keras_xor.files.writing import MARK
+from keras_xor.study import POINTS
 
 TEXTS = {
     *("x1 (InputLayer)", "x2 (InputLayer)", "pair (Concatenate)", "hidden (Dense)", "y (Dense)"),
@@ -33,7 +34,7 @@ def dot(request, monkeypatch, tmp_path):
     if request.param == "wheel":
         monkeypatch.setenv("PATH", str(tmp_path))
     elif shutil.which("dot") or os.environ.get("CI"):  # In CI a missing `dot` is a failure.
-        monkeypatch.delattr(plots, "pygraphviz")
+        monkeypatch.delattr(plots.graph, "pygraphviz")
     else:
         pytest.skip("there is no dot on this machine: install Graphviz to test this way too")
 
@@ -96,7 +97,7 @@ def test_a_picture_that_cannot_be_drawn_leaves_the_old_one(model, tmp_path, monk
     file = tmp_path / "a.png"
     file.write_text(f"old, {MARK}")
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr(plots.keras.utils, "model_to_dot", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr(keras.utils, "model_to_dot", lambda *_, **__: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         plots.plot_model(model, file)
     assert file.read_text() == f"old, {MARK}"
@@ -154,13 +155,13 @@ def test_only_models_are_drawn(tmp_path):
 @pytest.fixture(scope="module")
 def recorded():
     """The recorder of the default recipe, before and after each of its epochs."""
-    recorder = keras_xor.training.Recorder()
+    recorder = keras_xor.files.Recorder()
     keras_xor.train(keras_xor.build_model(seed=0), seed=0, callbacks=[recorder])
     return recorder
 
 
 def recorder_of(model, weights):
-    recorder = keras_xor.training.Recorder()
+    recorder = keras_xor.files.Recorder()
     recorder.set_model(model)
     recorder.weights = weights
     return recorder
@@ -225,7 +226,7 @@ def test_of_a_long_record_few_epochs_are_drawn(recorded):
 @pytest.mark.parametrize(("units", "activation"), [(2, "relu"), (16, "sigmoid"), (8, "relu")])
 def test_a_record_of_another_network(script, tmp_path, units, activation):
     model = keras_xor.build_model(0.1, 0, units, activation)
-    recorder = keras_xor.training.Recorder()
+    recorder = keras_xor.files.Recorder()
     history = keras_xor.train(model, 3, seed=0, callbacks=[recorder])
     outputs = {"model": "a.keras", "history": "a.csv", "record": "a.npz"}
     outputs = {name: tmp_path / file for name, file in outputs.items()}
@@ -320,9 +321,9 @@ def test_what_is_not_drawn(tmp_path):
         (plots.distributions, [None, 1, [], [{}], runs([np.nan] * 4)]),
         (
             plots.surface_by_epoch,
-            [None, [], keras_xor.training.Recorder(), keras_xor.build_model()],
+            [None, [], keras_xor.files.Recorder(), keras_xor.build_model()],
         ),
-        (plots.surface_multiples, [None, [], keras_xor.training.Recorder()]),
+        (plots.surface_multiples, [None, [], keras_xor.files.Recorder()]),
         (plots.surface, [None, "a.keras", keras.Sequential()]),
         (lambda chart: plots.save(chart, tmp_path / "a.png"), [None, {}, "chart"]),
     ):
@@ -335,7 +336,7 @@ def test_what_is_not_drawn(tmp_path):
 
 def runs(*answers):
     other = {"seed": 1, "loss": 0.5, "steps_to_learn": None}
-    return [{**other, **dict(zip(recipe.POINTS, y, strict=True))} for y in answers]
+    return [{**other, **dict(zip(POINTS, y, strict=True))} for y in answers]
 
 
 def test_distributions_against_the_runs():
@@ -343,7 +344,7 @@ def test_distributions_against_the_runs():
     answers = rng.normal([0.02, 0.5, 0.97, 0.3], [0.001, 0.1, 0.002, 0.2], (500, 4)).clip(0, 1)
     chart = plots.distributions([*runs(*answers), *runs([np.nan] * 4)])
     rows = data(chart.to_dict(validate=True))
-    for point, y in zip(recipe.POINTS, answers.T, strict=True):
+    for point, y in zip(POINTS, answers.T, strict=True):
         bins = [row for row in rows if row["point"] == point and "runs" in row]
         assert sum(row["runs"] for row in bins) == 500
         assert 30 <= len(bins) <= 43
@@ -385,7 +386,7 @@ def test_the_legend_has_room_for_a_wider_font(trained, recorded, tmp_path):
 def test_distributions_of_one_run(y, tmp_path):
     chart = plots.distributions(runs([y] * 4))
     bins = [row for row in data(chart.to_dict()) if row.get("runs")]
-    assert [(row["point"], row["runs"]) for row in bins] == [(point, 1) for point in recipe.POINTS]
+    assert [(row["point"], row["runs"]) for row in bins] == [(point, 1) for point in POINTS]
     assert all(row["low"] <= y <= row["high"] for row in bins)
     plots.save(chart, tmp_path / "a.png")
 

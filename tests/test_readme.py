@@ -26,7 +26,7 @@ def test_the_code_in_the_readme_runs(tmp_path, monkeypatch, capsys):
     assert np.array_equal(np.round(truth_table), [0, 1, 1, 0])
     model = keras_xor.load_model("artifacts/xor.keras")
     for file in ("artifacts/xor.onnx", "artifacts/xor.tflite", "artifacts/xor"):
-        keras_xor.export.export(model, file)
+        keras_xor.export(model, file)
     assert numbers_printed(elsewhere) == pytest.approx([truth_table[1]] * 3, abs=1e-6)
 
 

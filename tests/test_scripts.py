@@ -11,8 +11,8 @@ import pytest
 from conftest import ROOT, one_line
 
 import keras_xor
-from keras_xor import recipe
-from keras_xor.command_line import prediction_table, table
+from keras_xor.cli import prediction_table, table
+from keras_xor.data import TRUTH_TABLE
 
 SCRIPTS = [
     *("train.py", "predict.py", "plot_model.py", "plot_surface.py", "plot_history.py"),
@@ -146,13 +146,13 @@ def test_train_with_every_option(script):
         assert f"{name:>2} {values.ravel()}\n" in output
     model = keras_xor.build_model(0.5, seed=9)
     keras_xor.train(model, 2, 30, 5, seed=9)
-    assert prediction_table(keras_xor.prediction.predictions(model, *recipe.TRUTH_TABLE)) in output
+    assert prediction_table(keras_xor.prediction.predictions(model, *TRUTH_TABLE)) in output
 
 
 def test_predict_the_truth_table(script, trained, trained_file):
     status, output, errors = script("predict.py", "--model", trained_file)
     assert (status, errors) == (0, "")
-    rows = keras_xor.prediction.predictions(trained, *recipe.TRUTH_TABLE)
+    rows = keras_xor.prediction.predictions(trained, *TRUTH_TABLE)
     assert output == prediction_table(rows) + "\n"
 
 

@@ -7,15 +7,17 @@ import pytest
 from conftest import one_line
 
 import keras_xor
-from keras_xor import recipe, seed_study
-from keras_xor.seed_study import save_rows, summary, wilson_interval
-from keras_xor.training import Recorder
+from keras_xor import recipe
+from keras_xor.data import TRUTH_TABLE
+from keras_xor.files import Recorder
+from keras_xor.study import ARTICLE, POINTS, program, save_rows, seed_study, summary
+from keras_xor.study.summary import wilson_interval
 
 TRUTH = np.array([0, 1, 1, 0])
 
 
 def answers(rows):
-    return np.array([[row[point] for point in recipe.POINTS] for row in rows])
+    return np.array([[row[point] for point in POINTS] for row in rows])
 
 
 @pytest.mark.parametrize(
@@ -27,27 +29,27 @@ def answers(rows):
     ],
 )
 def test_a_run_is_that_of_train(network, training):
-    rows = seed_study.seed_study(20, seed=3, **network, **training)
+    rows = seed_study(20, seed=3, **network, **training)
     seeds = np.random.SeedSequence(3).generate_state(20, np.uint64).tolist()
     assert [row["seed"] for row in rows] == seeds
     for run in (0, 7, 19):
         model = keras_xor.build_model(seed=seeds[run], **network)
         history = keras_xor.train(model, seed=seeds[run], **training).history
-        y = keras_xor.predict(model, *recipe.TRUTH_TABLE)
+        y = keras_xor.predict(model, *TRUTH_TABLE)
         np.testing.assert_allclose(answers(rows)[run], y, rtol=0, atol=2e-6)
         assert rows[run]["loss"] == pytest.approx(history["loss"][-1], abs=2e-6)
 
 
 def test_steps_to_learn():
     options = {"epochs": 90, "steps_per_epoch": 1, "batch_size": 8}
-    rows = seed_study.seed_study(5, seed=1, learning_rate=0.5, **options)
+    rows = seed_study(5, seed=1, learning_rate=0.5, **options)
     for row in rows:
         model, recorder = keras_xor.build_model(0.5, row["seed"]), Recorder()
         keras_xor.train(model, seed=row["seed"], callbacks=[recorder], **options)
         wrong = [0]
         for step in range(1, 91):
             model.set_weights([weight[step] for weight in recorder.weights])
-            if np.any((keras_xor.predict(model, *recipe.TRUTH_TABLE) > 0.5) != TRUTH):
+            if np.any((keras_xor.predict(model, *TRUTH_TABLE) > 0.5) != TRUTH):
                 wrong.append(step)
         assert row["steps_to_learn"] == (None if wrong[-1] == 90 else wrong[-1] + 1)
     assert {row["steps_to_learn"] is None for row in rows} == {True, False}
@@ -60,7 +62,7 @@ def study_in_numpy(runs, seed):
     w1 = rng.uniform(-1, 1, (runs, 2, units)) * math.sqrt(6 / (2 + units))
     w2 = rng.uniform(-1, 1, (runs, units, 1)) * math.sqrt(6 / (units + 1))
     b1, b2 = np.zeros((runs, 1, units)), np.zeros((runs, 1, 1))
-    x = np.array(recipe.TRUTH_TABLE, float).T
+    x = np.array(TRUTH_TABLE, float).T
     first_right = np.full(runs, np.inf)
     for step in range(recipe.EPOCHS * recipe.STEPS_PER_EPOCH):
         share = rng.multinomial(recipe.BATCH_SIZE, [0.25] * 4, runs)[..., None] / recipe.BATCH_SIZE
@@ -80,7 +82,7 @@ def study_in_numpy(runs, seed):
 
 def test_against_an_independent_study():
     runs = 200
-    rows = seed_study.seed_study(runs)
+    rows = seed_study(runs)
     theirs, their_steps = study_in_numpy(runs, seed=4)
     steps = np.array([row["steps_to_learn"] for row in rows], float)
     pairs = [*zip(answers(rows).T, theirs.T, strict=True), (steps, their_steps)]
@@ -96,10 +98,10 @@ def test_against_an_independent_study():
 
 
 def test_what_cannot_learn_is_reported_as_it_is():
-    rows = seed_study.seed_study(50, learning_rate=1e-9, epochs=1)
+    rows = seed_study(50, learning_rate=1e-9, epochs=1)
     for row, y in zip(rows[:5], answers(rows), strict=False):
         model = keras_xor.build_model(seed=row["seed"])
-        expected = keras_xor.predict(model, *recipe.TRUTH_TABLE)
+        expected = keras_xor.predict(model, *TRUTH_TABLE)
         np.testing.assert_allclose(y, expected, rtol=0, atol=1e-5)
     result = summary(rows)
     assert result["learned"] == np.all((answers(rows) > 0.5) == TRUTH, axis=1).sum() < 10
@@ -107,7 +109,7 @@ def test_what_cannot_learn_is_reported_as_it_is():
 
 
 def test_one_seed():
-    row = seed_study.seed_study(1, epochs=1, steps_per_epoch=3)[0]
+    row = seed_study(1, epochs=1, steps_per_epoch=3)[0]
     result = summary([row])
     for point, quantiles in result["quantiles"].items():
         assert quantiles == [row[point]] * 3
@@ -115,9 +117,9 @@ def test_one_seed():
 
 def test_many_runs_are_trained_in_groups(monkeypatch):
     options = {"seeds": 7, "epochs": 2, "steps_per_epoch": 50}
-    together = seed_study.seed_study(**options)
-    monkeypatch.setattr(seed_study, "_MOST_ACTIVATIONS", 3 * 32 * 8)
-    apart = seed_study.seed_study(**options)
+    together = seed_study(**options)
+    monkeypatch.setattr(program, "_MOST_ACTIVATIONS", 3 * 32 * 8)
+    apart = seed_study(**options)
     assert [row["seed"] for row in apart] == [row["seed"] for row in together]
     np.testing.assert_allclose(answers(apart), answers(together), rtol=0, atol=1e-6)
 
@@ -125,12 +127,12 @@ def test_many_runs_are_trained_in_groups(monkeypatch):
 @pytest.mark.parametrize("dtype", ["float64", "mixed_float16"])
 def test_whatever_keras_takes_for_its_default(dtype):
     options = {"seeds": 5, "epochs": 1, "steps_per_epoch": 50}
-    expected = answers(seed_study.seed_study(**options))
+    expected = answers(seed_study(**options))
     before = keras.config.floatx(), keras.config.dtype_policy()
     keras.config.set_floatx(dtype if dtype == "float64" else "float32")
     keras.config.set_dtype_policy(dtype)
     try:
-        rows = seed_study.seed_study(**options)
+        rows = seed_study(**options)
     finally:
         keras.config.set_floatx(before[0])
         keras.config.set_dtype_policy(before[1])
@@ -144,7 +146,7 @@ def test_no_rows(use):
 
 
 def test_the_bar_counts_the_steps_of_all_runs(capsys):
-    seed_study.seed_study(6, epochs=2, steps_per_epoch=25, verbose=1)
+    seed_study(6, epochs=2, steps_per_epoch=25, verbose=1)
     assert "300/300" in capsys.readouterr().out
 
 
@@ -163,7 +165,7 @@ def test_the_bar_counts_the_steps_of_all_runs(capsys):
 )
 def test_bad_arguments(arguments):
     with pytest.raises(keras_xor.KerasXorError, match=next(iter(arguments))):
-        seed_study.seed_study(**arguments)
+        seed_study(**arguments)
 
 
 def row(y_00, y_01=0.9, y_10=0.9, y_11=0.1, steps=1):
@@ -209,7 +211,7 @@ def test_rows_as_csv(tmp_path):
     save_rows(rows, tmp_path / "new" / "a.csv")
     with (tmp_path / "new" / "a.csv").open(newline="") as file:
         read = list(csv.DictReader(file))
-    assert list(read[0]) == ["seed", *recipe.POINTS, "loss", "steps_to_learn"]
+    assert list(read[0]) == ["seed", *POINTS, "loss", "steps_to_learn"]
     for written, line in zip(rows, read, strict=True):
         assert {name: float(text) if text else None for name, text in line.items()} == written
     with pytest.raises(keras_xor.KerasXorError, match=r"path must end in \.csv"):
@@ -227,7 +229,7 @@ def test_script(script, tmp_path):
         *("--activation", "relu", "--csv", "a.csv", "--to-file", "new/a.svg"),
     )
     assert (status, errors) == (0, "")
-    rows = seed_study.seed_study(30, 5, 2, 100, 8, 0.5, 3, "relu")
+    rows = seed_study(30, 5, 2, 100, 8, 0.5, 3, "relu")
     result = summary(rows)
     learned, (low, high) = result["learned"], result["interval"]
     assert 0 < learned < 30
@@ -235,10 +237,10 @@ def test_script(script, tmp_path):
         f"{learned} of 30 runs learned all four points: {learned / 0.3:.1f} %, "
         f"with a 95 % interval from {100 * low:.1f} to {100 * high:.1f} %\n\nx1   x2   "
     )
-    for (x1, x2), point in zip(zip(*recipe.TRUTH_TABLE, strict=True), recipe.POINTS, strict=True):
+    for (x1, x2), point in zip(zip(*TRUTH_TABLE, strict=True), POINTS, strict=True):
         numbers = [f"{y:.5f}" for y in result["quantiles"][point]]
-        if point in recipe.ARTICLE:
-            numbers += [f"{recipe.ARTICLE[point]:.5f}", f"{result['percentiles'][point]:.1f}"]
+        if point in ARTICLE:
+            numbers += [f"{ARTICLE[point]:.5f}", f"{result['percentiles'][point]:.1f}"]
         assert [str(x1), str(x2), *numbers] in [line.split() for line in output.splitlines()]
     assert output.endswith("rows:    a.csv\npicture: new/a.svg\n")
     with (tmp_path / "a.csv").open(newline="") as file:
@@ -269,7 +271,7 @@ def test_script_tells_of_runs_that_diverged(script):
 def test_script_sees_an_unwritable_target_first(script, monkeypatch, tmp_path, option):
     file = tmp_path / {"--csv": "a.csv", "--to-file": "a.png"}[option]
     file.mkdir()
-    monkeypatch.setattr(seed_study, "seed_study", None)
+    monkeypatch.setattr(keras_xor.study, "seed_study", None)
     status, output, errors = script("seed_study.py", option, file)
     assert (status, output) == (1, "")
     assert "is a folder: name a file" in one_line(errors)

@@ -6,8 +6,8 @@ import pytest
 import tensorflow as tf
 
 import keras_xor
-from keras_xor import recipe, training
-from keras_xor.data import steps_per_stack
+from keras_xor import training
+from keras_xor.data import TRUTH_TABLE, steps_per_stack
 
 
 def sgd_in_numpy(weights, batches, learning_rate):
@@ -65,7 +65,7 @@ def test_the_recipe_at_the_default_seed(trained):
     # The 0.1 % and 99.9 % quantiles of 4,000 runs of an independent NumPy program.
     bands = [(0.0099, 0.0824), (0.8709, 0.9749), (0.8809, 0.9749), (0.0309, 0.1707)]
     for probability, (low, high) in zip(
-        keras_xor.predict(trained, *recipe.TRUTH_TABLE), bands, strict=True
+        keras_xor.predict(trained, *TRUTH_TABLE), bands, strict=True
     ):
         assert low < probability < high
 
@@ -172,7 +172,7 @@ def test_callbacks_may_stop_the_training():
 
 
 def test_recorder():
-    model, recorder = keras_xor.build_model(), training.Recorder()
+    model, recorder = keras_xor.build_model(), keras_xor.files.Recorder()
     before = model.get_weights()
     keras_xor.train(model, epochs=3, steps_per_epoch=5, callbacks=[recorder])
     for weight, start, end in zip(recorder.weights, before, model.get_weights(), strict=True):
@@ -313,7 +313,7 @@ def test_other_models(tmp_path, build, complaint):
         uses += [
             lambda model: keras_xor.predict(model, 0, 1),
             lambda model: keras_xor.save_model(model, tmp_path / "a.keras"),
-            lambda model: keras_xor.export.export(model, tmp_path / "a.onnx"),
+            lambda model: keras_xor.export(model, tmp_path / "a.onnx"),
             lambda model: keras_xor.plots.surface(model),
         ]
     for use in uses:

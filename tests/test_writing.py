@@ -7,8 +7,8 @@ import keras
 import pytest
 
 import keras_xor
-from keras_xor import writing
-from keras_xor.writing import MARK, check_writable, replacing, replacing_all, replacing_folder
+from keras_xor.files import writing
+from keras_xor.files.writing import MARK, check_writable, replacing, replacing_all, replacing_folder
 
 OLD, NEW = f"old, {MARK}", f"new, {MARK}"
 

@@ -1,22 +1,19 @@
-"""What a file may hold, looked at before Keras or NumPy makes anything of it.
+"""What a model file may hold, looked at before Keras makes anything of it.
 
 `keras.saving.load_model(safe_mode=True)` runs no code of a stranger's, but it does allocate what
-a file asks for, however much. So does `numpy.load`.
+a file asks for, however much.
 """
 
 import io
 import json
 import math
-import os
 import zipfile
 
 import h5py
-import numpy as np
 
 from keras_xor.checks import MOST_HIDDEN_UNITS, KerasXorError
 
 MOST_MODEL_BYTES = 2**22  # of the file, which is some 25 kB for the guide's network
-MOST_BYTES = 2**30  # of any other file
 
 _MEMBERS = ["config.json", "metadata.json", "model.weights.h5"]
 _MOST_CONFIG_BYTES = 2**14  # of some 4 kB
@@ -56,13 +53,13 @@ def read_model(content):
         members = archive.infolist()
         if sorted(member.filename for member in members) != _MEMBERS:
             raise KerasXorError(f"it does not hold just {', '.join(_MEMBERS)}")
-        _check_stored(members)
+        check_stored(members)
         config, weights = archive.read("config.json"), archive.read("model.weights.h5")
     _check_weights(weights)
     return read_config(config), weights
 
 
-def _check_stored(members):
+def check_stored(members):
     # What is not compressed cannot unpack to more than there is.
     if any(member.compress_type != zipfile.ZIP_STORED for member in members):
         raise KerasXorError("its members are compressed, which Keras and this package do not do")
@@ -143,36 +140,3 @@ def _check_weights(content):
 
         if first := weights.visititems_links(complaint):
             raise KerasXorError(first)
-
-
-def read_arrays(file):
-    """The arrays of a NumPy archive, by their names, that takes no more memory than the file.
-
-    Args:
-        file: The archive, open for reading in binary.
-
-    Raises:
-        KerasXorError: it is too large or not as NumPy's `savez` writes it; or whatever
-            damage makes a reader raise.
-    """
-    size = os.fstat(file.fileno()).st_size
-    if size > MOST_BYTES:
-        raise KerasXorError(f"it is larger than {MOST_BYTES >> 20} MiB")
-    with zipfile.ZipFile(file) as archive:
-        members = archive.infolist()
-        _check_stored(members)
-        if sum(member.file_size for member in members) > size:
-            raise KerasXorError("its members overlap")
-        return {
-            name.removesuffix(".npy"): _array(archive.read(name)) for name in archive.namelist()
-        }
-
-
-def _array(content):
-    header = io.BytesIO(content)
-    if np.lib.format.read_magic(header) != (1, 0):
-        raise KerasXorError("its arrays are not of version 1.0")
-    shape, fortran_order, dtype = np.lib.format.read_array_header_1_0(header)
-    if dtype.hasobject:
-        raise KerasXorError("its arrays hold objects")
-    return np.ndarray(shape, dtype, content, header.tell(), order="F" if fortran_order else "C")

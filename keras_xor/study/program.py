@@ -1,19 +1,16 @@
 """The recipe under many seeds at once: was a result luck?"""
 
-import csv
 import math
-import statistics
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from keras_xor import checks, recipe
-from keras_xor.checks import KerasXorError, shown
-from keras_xor.data import dataset_of, random_examples, steps_per_stack
-from keras_xor.interrupts import held_interrupts
+from keras_xor.data import TRUTH_TABLE, dataset_of, random_examples, steps_per_stack
 from keras_xor.model import build_model, kernel_initializers
-from keras_xor.writing import replacing
+from keras_xor.runtime.interrupts import held_interrupts
+from keras_xor.study.summary import POINTS
 
 _MOST_ACTIVATIONS = 2**23  # In a step of all the runs that are trained together.
 
@@ -108,14 +105,14 @@ def _initial_state(model, seeds):
         tf.constant(0, tf.int64),
         [tf.constant(weight) for weight in weights],
         tf.zeros(runs),
-        tf.zeros((runs, len(recipe.POINTS))),
+        tf.zeros((runs, len(POINTS))),
         tf.zeros(runs, tf.int64),
     )
 
 
 def _stack_function(model, steps_per_epoch):
     """As in `keras_xor.training`, with the step of one run vectorized over all of them."""
-    x1, x2 = np.array(recipe.TRUTH_TABLE, np.float32).reshape(2, -1, 1)
+    x1, x2 = np.array(TRUTH_TABLE, np.float32).reshape(2, -1, 1)
     truth = (x1 != x2)[:, 0]
 
     def step_of_run(run):
@@ -152,88 +149,9 @@ def _rows(seeds, state, steps_per_epoch):
     return [
         {
             "seed": seed,
-            **dict(zip(recipe.POINTS, y, strict=True)),
+            **dict(zip(POINTS, y, strict=True)),
             "loss": loss,
             "steps_to_learn": wrong + 1 if wrong < int(steps) else None,
         }
         for seed, loss, y, wrong in zip(seeds, *columns, strict=True)
     ]
-
-
-def summary(rows):
-    """What the runs of a study have in common.
-
-    Args:
-        rows: What `seed_study` returned.
-
-    Returns:
-        A dict: "runs" and "learned", how many there are and how many of them classify all
-        four points right; "interval", the ends of Wilson's 95 % interval of the share that
-        does; "diverged", how many have an answer that is not a number, and count as not
-        learned; "quantiles", of the others, the 5 %, 50 % and 95 % quantile of the
-        probability at each of "y_00", "y_01", "y_10" and "y_11"; "percentiles", what
-        percentage of them is below the article's, where it gives one;
-        "median_steps_to_learn", `None` if most runs do not learn.
-
-    Raises:
-        KerasXorError: there are no rows, or all runs diverged.
-    """
-    check_rows(rows)
-    answers = np.array([[row[point] for point in recipe.POINTS] for row in rows])
-    finite = answers[np.isfinite(answers).all(axis=1)]
-    if not len(finite):
-        raise KerasXorError("all runs diverged: lower the learning rate")
-    steps = [row["steps_to_learn"] for row in rows]
-    learned = sum(step is not None for step in steps)
-    median = statistics.median_low(math.inf if step is None else step for step in steps)
-    quantiles = np.quantile(finite, (0.05, 0.5, 0.95), axis=0).T.tolist()
-    return {
-        "runs": len(rows),
-        "learned": learned,
-        "interval": wilson_interval(learned, len(rows)),
-        "diverged": len(rows) - len(finite),
-        "quantiles": dict(zip(recipe.POINTS, quantiles, strict=True)),
-        "percentiles": {
-            point: 100 * float(np.mean(finite[:, recipe.POINTS.index(point)] < article))
-            for point, article in recipe.ARTICLE.items()
-        },
-        "median_steps_to_learn": None if median == math.inf else median,
-    }
-
-
-def check_rows(rows):
-    """Raise `KerasXorError` unless `rows` look like what `seed_study` returns."""
-    fields = {"seed", *recipe.POINTS, "loss", "steps_to_learn"}
-    if not (isinstance(rows, list) and rows and all(_has(row, fields) for row in rows)):
-        raise KerasXorError(f"rows must be what seed_study returned, not {shown(rows)}")
-
-
-def _has(row, fields):
-    return isinstance(row, dict) and fields <= row.keys()
-
-
-def wilson_interval(successes, trials):
-    """Wilson's 95 % interval of a probability, from `successes` in `trials`: (low, high)."""
-    z2 = statistics.NormalDist().inv_cdf(0.975) ** 2
-    share = successes / trials
-    middle = (share + z2 / (2 * trials)) / (1 + z2 / trials)
-    spread = math.sqrt(z2 * (share * (1 - share) / trials + z2 / (4 * trials**2)))
-    half = spread / (1 + z2 / trials)
-    return max(0.0, middle - half), min(1.0, middle + half)
-
-
-def save_rows(rows, path):
-    """Write what `seed_study` returned as CSV: one row a run, an empty field for `None`.
-
-    Args:
-        rows: The list of dicts.
-        path: Name of the file, ending in .csv. Folders are made as needed.
-
-    Raises:
-        KerasXorError: there are no rows, or `path` does not end in .csv or cannot be written.
-    """
-    check_rows(rows)
-    with replacing(checks.csv_file(path, "path")) as new, new.open("w", newline="") as file:
-        writer = csv.DictWriter(file, rows[0])
-        writer.writeheader()
-        writer.writerows(rows)

@@ -15,10 +15,11 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from keras_xor import recipe, rivals
+from keras_xor import recipe
+from keras_xor.benchmark import rivals
 from keras_xor.data import random_examples, xor_batches
 from keras_xor.model import build_model
-from keras_xor.seed_study import seed_study
+from keras_xor.study.program import seed_study
 from keras_xor.training import device, train
 
 BATCH_SIZES_AND_STEPS = [
@@ -168,8 +169,8 @@ def rival_seconds(epoch, repeats):
 
 def _jax(repeats):
     program = (
-        "import json; from keras_xor import benchmark, rivals; "
-        f"print(json.dumps(benchmark.rival_seconds(rivals.jax_epoch(), {repeats})))"
+        "import json; from keras_xor.benchmark import costs, rivals; "
+        f"print(json.dumps(costs.rival_seconds(rivals.jax_epoch(), {repeats})))"
     )
     return json.loads(_output(sys.executable, "-c", program))
 

@@ -7,12 +7,13 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_xor import checks, recipe
+from keras_xor import checks
 from keras_xor.checks import KerasXorError
+from keras_xor.data import TRUTH_TABLE
+from keras_xor.files.writing import MARK, replacing, replacing_folder
 from keras_xor.model import check_model
 from keras_xor.prediction import predict
-from keras_xor.quiet import silence
-from keras_xor.writing import MARK, replacing, replacing_folder
+from keras_xor.runtime.quiet import silence
 
 TOLERANCE = 1e-5
 
@@ -158,6 +159,6 @@ def _points(model):
     """Inputs of shape `(2504, 1)`, and what Keras makes of them."""
     axis = np.linspace(0, 1, 50)
     grid = np.reshape(np.meshgrid(axis, axis), (2, -1))
-    x1, x2 = np.hstack([recipe.TRUTH_TABLE, grid])
+    x1, x2 = np.hstack([TRUTH_TABLE, grid])
     x = {"x1": np.float32(x1).reshape(-1, 1), "x2": np.float32(x2).reshape(-1, 1)}
     return x, predict(model, x1, x2)

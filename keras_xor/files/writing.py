@@ -8,6 +8,7 @@ import shutil
 import stat
 import tempfile
 import time
+import zipfile
 from pathlib import Path
 
 from keras_xor.checks import KerasXorError
@@ -72,6 +73,12 @@ def _is_our_csv(start):
     (first, *names), *rows = [re.split("[,;]", line) for line in lines[:2]] or [[""]]
     history = first == "epoch" and "loss" in names and names == sorted(names)
     return (first, names[:1]) == ("seed", ["y_00"]) or (history and rows and rows[0][0] == "1")
+
+
+def mark_archive(file, note=""):
+    """Sign a zip archive, a `Path` or file object, in its comment."""
+    with zipfile.ZipFile(file, "a") as archive:
+        archive.comment = f"{MARK}{note}".encode()
 
 
 @contextlib.contextmanager

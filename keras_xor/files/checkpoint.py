@@ -6,10 +6,10 @@ from pathlib import Path
 
 import keras
 
-from keras_xor.archives import read_arrays
 from keras_xor.checks import KerasXorError
-from keras_xor.files import opening, write_arrays
-from keras_xor.writing import replacing
+from keras_xor.files.arrays import read_arrays, write_arrays
+from keras_xor.files.reading import opening
+from keras_xor.files.writing import replacing
 
 SECONDS = 5.0  # Between one checkpoint and the next, at least.
 SHARE = 0.04  # Of the time, at most, that checkpoints take.
@@ -26,7 +26,7 @@ class Checkpoint(keras.callbacks.History):
         path: Name of the file.
         settings: What a run must have in common with the one it resumes: a dict of
             numbers by the names that an error gives them.
-        recorder: A `keras_xor.training.Recorder` to keep as well; it comes first in the
+        recorder: A `Recorder` to keep as well; it comes first in the
             list of callbacks. Defaults to `None`.
     """
 

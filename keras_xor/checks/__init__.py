@@ -1,0 +1,32 @@
+"""What values arguments may take.
+
+Each check returns its value converted, or raises `KerasXorError` with one sentence about `name`.
+Nothing here imports anything heavy, so that a script answers at once.
+"""
+
+from keras_xor.checks.errors import KerasXorError, one_line, shown
+from keras_xor.checks.names import activation, rankdir
+from keras_xor.checks.numbers import (
+    MOST_HIDDEN_UNITS,
+    batch_size,
+    count,
+    dpi,
+    finite_number,
+    hidden_units,
+    is_number,
+    learning_rate,
+    resolution,
+    seed,
+    seeds,
+    whole_number,
+)
+from keras_xor.checks.paths import (
+    chart_file,
+    csv_file,
+    export_file,
+    file_name,
+    model_file,
+    model_picture,
+    path,
+    record_file,
+)

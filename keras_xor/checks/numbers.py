@@ -1,0 +1,90 @@
+"""Numbers, and texts that are numerals."""
+
+import math
+import operator
+
+from keras_xor.checks.errors import KerasXorError, shown
+
+MOST_HIDDEN_UNITS = 256
+_LEAST_RATE, _LARGEST_RATE = 1.2e-38, 3.4e38  # Within them, a number is one in float32, too.
+
+
+def whole_number(value, name="it", lowest=1, highest=None):
+    """An int in [lowest, highest]; text is read as a decimal numeral."""
+    try:
+        number = int(value) if isinstance(value, str) else operator.index(value)
+    except (TypeError, ValueError):
+        number = None
+    if number is None or number < lowest or (highest is not None and number > highest):
+        limits = f"of at least {lowest}" if highest is None else f"from {lowest} to {highest}"
+        raise KerasXorError(f"{name} must be a whole number {limits}, not {shown(value)}")
+    return number
+
+
+def count(value, name="it"):
+    """An int from 1 to 2**53, of epochs or of steps."""
+    number = whole_number(value, name)
+    return number if number < 2**53 else whole_number(value, name, highest=2**53)
+
+
+def batch_size(value, name="it"):
+    """An int from 1 to 2**24: Keras counts the examples of a batch in float32."""
+    return whole_number(value, name, highest=2**24)
+
+
+def seed(value, name="it"):
+    """An int of at least 0."""
+    return whole_number(value, name, lowest=0)
+
+
+def seeds(value, name="it"):
+    """An int from 1 to 10**6, with which a study takes some hours."""
+    return whole_number(value, name, highest=10**6)
+
+
+def hidden_units(value, name="it"):
+    """An int from 1 to 256, as many as are read back from a model file."""
+    return whole_number(value, name, highest=MOST_HIDDEN_UNITS)
+
+
+def dpi(value, name="it"):
+    """An int from 1 to 600, where the picture has some 30 megapixels."""
+    return whole_number(value, name, highest=600)
+
+
+def resolution(value, name="it"):
+    """An int from 2, which is both ends of an axis, to 200, some megabytes of a chart."""
+    return whole_number(value, name, lowest=2, highest=200)
+
+
+def finite_number(value, name="it"):
+    """A float, neither nan nor infinite."""
+    try:
+        number = float(value)
+    except (OverflowError, TypeError, ValueError):
+        number = math.nan
+    if not math.isfinite(number):
+        raise KerasXorError(f"{name} must be a finite number, not {shown(value)}")
+    return number
+
+
+def learning_rate(value, name="it"):
+    """A float above 0 that is neither 0 nor infinite in float32."""
+    number = finite_number(value, name)
+    if number <= 0:
+        raise KerasXorError(f"{name} must be above 0, not {shown(value)}")
+    if not _LEAST_RATE <= number <= _LARGEST_RATE:
+        raise KerasXorError(
+            f"{name} must be from {_LEAST_RATE:g} to {_LARGEST_RATE:g}, not {shown(value)}: "
+            "beyond, it is 0 or infinite in float32"
+        )
+    return number
+
+
+def is_number(text):
+    """Whether `float` reads it."""
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

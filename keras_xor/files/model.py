@@ -1,0 +1,131 @@
+"""The trained model as a Keras archive, read with suspicion."""
+
+import io
+
+import h5py
+import keras
+import numpy as np
+
+from keras_xor import checks
+from keras_xor.checks import KerasXorError
+from keras_xor.data import TRUTH_TABLE
+from keras_xor.files.archives import MOST_MODEL_BYTES, read_model
+from keras_xor.files.reading import ADVICE, opening
+from keras_xor.files.writing import mark_archive, replacing
+from keras_xor.model import MAPPING, check_model, is_of_xor
+from keras_xor.runtime.quiet import no_warnings
+
+
+def save_model(model, path):
+    """Write `model` as a Keras archive, for `load_model` and `keras.saving.load_model`.
+
+    The file opens in Keras 3.15 and later, with or without this package. Keras 3.5 to 3.14 do
+    not know all that is in it: build the model there, and have `model.load_weights` read it.
+
+    Args:
+        model: The `keras.Model` to write, with its compilation and optimizer state.
+        path: Name of the file, ending in .keras. Folders are made as needed; a file of
+            this package already there is replaced once the new one is complete.
+
+    Raises:
+        KerasXorError: `path` does not end in .keras or cannot be written, a weight is not
+            finite, or `load_model` would not read it: `model.save` writes any model.
+    """
+    path = checks.model_file(path, "path")
+    check_model(model)
+    with replacing(path) as new:
+        write_model(model, new)
+
+
+def write_model(model, file, note=""):
+    """Write `model` to `file`, a `Path`, and a note into its comment."""
+    if not finite(model.get_weights()):
+        raise KerasXorError(
+            "training diverged, for not all weights are finite: lower the learning rate"
+        )
+    if model.compiled and not model.optimizer.built:
+        model.optimizer.build(model.trainable_variables)  # Else Keras warns when it loads it.
+    model.save(file)
+    try:
+        _read(file.read_bytes())
+    except KerasXorError as refusal:
+        raise KerasXorError(
+            f"this model is not written, since {refusal}: write it with model.save"
+        ) from None
+    except Exception as error:  # Such as of a dtype that HDF5 does not know.
+        raise KerasXorError(
+            "this model is not written, since it could not be read back: write it with model.save"
+        ) from error
+    mark_archive(file, note)
+
+
+def load_model(path):
+    """Read a model that `save_model` wrote, compiled.
+
+    The file may be a stranger's: its bytes are read once and looked at, and a model is built from
+    them with `safe_mode=True` and without custom objects.
+
+    Args:
+        path: Name of the file, ending in .keras.
+
+    Returns:
+        A `keras.Model` from `{"x1": x1, "x2": x2}` to a probability, as `build_model`.
+        It may have other layers of the kinds that `build_model` uses.
+
+    Raises:
+        KerasXorError: there is no such file, it is not a Keras model as small and as
+            plain as this package's, its inputs and output are not those of
+            `build_model`, or a weight is not finite.
+    """
+    path = checks.model_file(path, "path")
+    with opening(path, "model") as file:
+        content = file.read(MOST_MODEL_BYTES + 1)
+    try:
+        return _read(content)
+    except KerasXorError as refusal:
+        raise KerasXorError(f"{path} cannot be used, since {refusal}: {ADVICE}") from None
+    except Exception as error:  # A stranger's file may fail anywhere in Keras.
+        raise KerasXorError(f"{path} is not a Keras model, or damaged: {ADVICE}") from error
+
+
+def _read(content):
+    """The model of the bytes of a file, looked at before and after it is built."""
+    config, weights = read_model(content)
+    model = built(config)
+    with h5py.File(io.BytesIO(weights)) as file:
+        for number, layer in enumerate(layer for layer in model.layers if layer.weights):
+            name = f"dense_{number}" if number else "dense"  # As Keras counts them.
+            layer.load_own_variables(file[f"layers/{name}/vars"])
+        if model.compiled:
+            _load_optimizer(model.optimizer, file.get("optimizer/vars", {}))
+    check_network(model)
+    return model
+
+
+def built(config):
+    with no_warnings():  # An odd file may cause any.
+        return keras.saving.deserialize_keras_object(config, safe_mode=True)
+
+
+def _load_optimizer(optimizer, state):
+    """Give `optimizer` its state back; one that had not trained may have left none."""
+    untrained = type(optimizer).from_config(optimizer.get_config())
+    if len(state) == len(optimizer.variables):
+        optimizer.load_own_variables(state)
+    elif len(state) != len(untrained.variables):
+        raise KerasXorError("the state of its optimizer is not complete")
+
+
+def check_network(model):
+    """Raise `KerasXorError` unless `model` gives a probability for `x1` and `x2`."""
+    if not is_of_xor(model):
+        raise KerasXorError(f"it does not map {MAPPING}")
+    if model.layers[-1].get_config().get("activation") != "sigmoid":
+        raise KerasXorError("its output is not that of a sigmoid")
+    x1, x2 = np.array(TRUTH_TABLE, np.float32).reshape(2, -1, 1)
+    if not finite([*model.get_weights(), model({"x1": x1, "x2": x2})]):
+        raise KerasXorError("its weights are not finite, or too large")
+
+
+def finite(arrays):
+    return all(np.isfinite(array).all() for array in arrays)

@@ -1,0 +1,90 @@
+"""The model as a graph of its layers."""
+
+import shutil
+import subprocess
+import tempfile
+
+import keras
+import pygraphviz
+
+from keras_xor import checks
+from keras_xor.checks import KerasXorError, shown
+from keras_xor.plots.saving import write_picture
+from keras_xor.runtime.quiet import silence
+
+
+def plot_model(model, to_file="model.png", rankdir="TB", dpi=200):
+    """Draw `model` as `keras.utils.plot_model` does, with or without Graphviz's `dot`.
+
+    Args:
+        model: The `keras.Model` to draw, with shapes, dtypes, activations and names.
+        to_file: Name of the picture, ending in .png, .svg or .pdf. Folders are made
+            as needed. Defaults to model.png.
+        rankdir: Direction of the graph: "TB", "LR", "BT" or "RL". Defaults to "TB".
+        dpi: Dots per inch of a .png, 1 to 600. Defaults to 200, Keras's own.
+
+    Raises:
+        KerasXorError: `model` is not a Keras model, or not built; `to_file` has another
+            suffix or cannot be written; `rankdir` is not one of the four; or `dpi` is out of
+            range.
+    """
+    if not isinstance(model, keras.Model) or not model.built:
+        raise KerasXorError(f"model must be a keras.Model that is built, not {shown(model)}")
+    to_file = checks.model_picture(to_file, "to_file")
+    dpi = checks.dpi(dpi, "dpi")
+    graph = keras.utils.model_to_dot(
+        model,
+        show_shapes=True,
+        show_dtype=True,
+        show_layer_names=True,
+        show_layer_activations=True,
+        rankdir=checks.rankdir(rankdir, "rankdir"),
+        # Graphviz 2.43 cuts off an .svg that is not of 72 dots per inch, one a point.
+        dpi=dpi if to_file.suffix == ".png" else 72,
+    )
+    _escape_names(graph, model)
+    write_picture(_drawn(graph, to_file.suffix[1:]), to_file)
+
+
+def _escape_names(graph, model):
+    """Keras puts names into the HTML of a label as they are."""
+    for layer in model.layers:
+        kind = type(layer).__name__
+        activation = getattr(layer, "activation", None)
+        names = [getattr(activation, name, None) for name in ("name", "__name__")]
+        for node in graph.get_node(str(id(layer))):
+            label = node.get_label().replace(
+                f"<b>{layer.name}</b> ({kind})",
+                f"<b>{_entities(layer.name)}</b> ({_entities(kind)})",
+            )
+            for name in filter(None, names):
+                label = label.replace(
+                    f"Activation: <b>{name}</b>", f"Activation: <b>{_entities(name)}</b>"
+                )
+            node.set_label(label)
+
+
+def _entities(text):
+    """`text` for a label of Graphviz, where markup, braces and more have a meaning."""
+    return "".join(
+        char if char.isalnum() or char in " _-" else f"&#{ord(char) if char.isprintable() else 63};"
+        for char in text
+    )
+
+
+def _drawn(graph, format):
+    """The picture of a graph, by the `dot` program or else by the wheel, which carries Graphviz."""
+    text = graph.to_string()
+    if shutil.which("dot"):
+        done = subprocess.run(["dot", f"-T{format}"], input=text.encode(), capture_output=True)
+        if not done.returncode:
+            return done.stdout
+    # To a file, on a disk that is full, the wheel's Graphviz would end the process. Its fontconfig
+    # warns of system settings that it does not know.
+    try:
+        with silence():
+            return pygraphviz.AGraph(string=text).draw(format=format, prog="dot")
+    except OSError as error:  # It draws from a temporary file.
+        raise KerasXorError(
+            f"cannot draw ({error.strerror}): make room in {tempfile.gettempdir()}"
+        ) from error

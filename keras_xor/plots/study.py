@@ -1,0 +1,83 @@
+"""What many runs say at each of the four points."""
+
+import altair as alt
+import numpy as np
+
+from keras_xor.checks import KerasXorError
+from keras_xor.plots.common import SIGNATURE
+from keras_xor.study.summary import ARTICLE, POINTS, check_rows
+
+
+def distributions(rows):
+    """Chart what many runs say at each of the four points, and where the article's run is.
+
+    Args:
+        rows: What `keras_xor.seed_study.seed_study` returned. Runs with an answer that is
+            not a number are left out.
+
+    Returns:
+        An `altair.ConcatChart` of four histograms, of rows with the fields point, low,
+        high and runs, or point and article.
+
+    Raises:
+        KerasXorError: no run is left.
+    """
+    check_rows(rows)
+    runs = [row for row in rows if all(np.isfinite(row[point]) for point in POINTS)]
+    if not runs:
+        raise KerasXorError("there is no run to draw: all diverged")
+    return alt.concat(
+        *(_histogram(point) for point in POINTS),
+        columns=2,
+        bounds="flush",
+        spacing={"row": 70, "column": 50},
+        data={"values": [row for point in POINTS for row in _histogram_rows(runs, point)]},
+        title=alt.TitleParams(
+            f"The same network under {len(runs)} seeds",
+            subtitle="How many runs gave which probability. Dashed: the article's one run.",
+            anchor="start",
+        ),
+        usermeta=SIGNATURE,
+    )
+
+
+def _histogram_rows(runs, point):
+    y = np.array([run[point] for run in runs])
+    width = max(np.ptp(y) / 40, 1e-4)
+    first, last = np.floor((y.min() - 0.5) / width), np.ceil((y.max() - 0.5) / width)
+    edges = 0.5 + width * np.arange(first, max(last, first + 1) + 1)  # No bin on both sides of 0.5.
+    counts, _ = np.histogram(y, edges)
+    bins = zip(edges[:-1].tolist(), edges[1:].tolist(), counts.tolist(), strict=True)
+    rows = [{"point": point, "low": low, "high": high, "runs": count} for low, high, count in bins]
+    if point in ARTICLE:
+        rows.append({"point": point, "article": ARTICLE[point]})
+    return rows
+
+
+def _histogram(point):
+    scale = alt.Scale(zero=False, nice=False, padding=8)
+    panel = alt.Chart().transform_filter(f"datum.point == '{point}'")
+    bars = (
+        panel.transform_filter("isValid(datum.runs)")
+        .mark_bar()
+        .encode(
+            x=alt.X("low:Q", bin="binned", title="probability", scale=scale),
+            x2="high:Q",
+            # A label that reached above the panel would lift its title.
+            y=alt.Y("runs:Q", axis=alt.Axis(labelFlush=True)),
+            color=alt.condition("datum.low >= 0.5", alt.value("#e08214"), alt.value("#4393c3")),
+            tooltip=["runs:Q", *(alt.Tooltip(f"{end}:Q", format=".4f") for end in ("low", "high"))],
+        )
+    )
+    article = (
+        panel.transform_filter("isValid(datum.article)")
+        .mark_rule(strokeDash=[4, 2], strokeWidth=1.5)
+        .encode(x="article:Q", tooltip="article:Q")
+    )
+    x1, x2 = point[-2:]
+    title = f"x1 = {x1}, x2 = {x2}"
+    if point in ARTICLE:
+        title += f" (the article: {ARTICLE[point]:.5f})"
+    return alt.layer(bars, article).properties(
+        width=300, height=130, title=alt.TitleParams(title, anchor="start", fontSize=11)
+    )

@@ -1,0 +1,193 @@
+"""What a network says over the unit square, and how it came to say so."""
+
+import altair as alt
+import contourpy
+import keras
+import numpy as np
+
+from keras_xor import checks, recipe
+from keras_xor.checks import KerasXorError, shown
+from keras_xor.files.record import Recorder
+from keras_xor.model import check_model
+from keras_xor.plots.common import SIGNATURE, evenly
+from keras_xor.prediction import predict
+
+_MOST_ROWS = 150_000  # Of all surfaces of a chart, which is some 12 MB.
+
+_SURFACE = {
+    "title": alt.TitleParams(
+        "What the network says: the probability that x1 xor x2 is 1",
+        subtitle="The dashed line is 0.5, the dots are the truth table.",
+        anchor="start",
+    ),
+    # To the right, room for the legend in a wider font than the one it was measured in.
+    "padding": {"left": 5, "top": 5, "right": 30, "bottom": 5},
+    "usermeta": SIGNATURE,
+}
+
+
+def surface(model, resolution=recipe.RESOLUTION):
+    """Chart what `model` says over the unit square.
+
+    The Axon guide ends with this plot, in two colours. Here are the probabilities, with
+    the line where they are 0.5 and the four points of the truth table.
+
+    Args:
+        model: A `keras.Model` such as `build_model` or `load_model` returns.
+        resolution: Points on each axis, both ends included, 2 to 200. Defaults to 50.
+
+    Returns:
+        An `altair.LayerChart` of rows with the fields x1, x2 and y, the probability.
+
+    Raises:
+        KerasXorError: `resolution` is out of range.
+    """
+    resolution = checks.resolution(resolution, "resolution")
+    return _surface_layers(resolution, size=360).properties(
+        data={"values": _surface_rows(model, resolution)}, **_SURFACE
+    )
+
+
+def surface_by_epoch(record, resolution=recipe.RESOLUTION):
+    """Chart how the surface formed, with a slider over the epochs.
+
+    Args:
+        record: A `Recorder` that has recorded, or that `load_record` read. Of more than 50
+            epochs, 50 at equal distances are taken, the last among them, and 0; the slider
+            shows the nearest. At a resolution above 50, fewer are taken: 15 at 100, and 3
+            at 200, for a chart of some 12 MB.
+        resolution: As for `surface`.
+
+    Returns:
+        An `altair.LayerChart` as of `surface`, of rows that have the field epoch too.
+
+    Raises:
+        KerasXorError: nothing is recorded, or `resolution` is out of range.
+    """
+    resolution = checks.resolution(resolution, "resolution")
+    rows = _rows_by_epoch(record, resolution, most=51)
+    last = rows[-1]
+    epoch = alt.param(
+        name="epoch",
+        value=last["epoch"],
+        bind=alt.binding_range(min=0, max=last["epoch"], step=1, name="epoch "),
+    )
+    nearest = f"datum.frame == round(epoch * {last['frame'] / max(1, last['epoch'])})"
+    return (
+        _surface_layers(resolution, size=360)
+        .properties(data={"values": rows}, **_SURFACE)
+        .transform_filter(nearest)
+        .add_params(epoch)
+    )
+
+
+def surface_multiples(record, resolution=recipe.RESOLUTION):
+    """Chart how the surface formed, as up to eight small surfaces side by side.
+
+    Args:
+        record: As for `surface_by_epoch`; of more than 7 epochs, 7 and 0 are taken.
+        resolution: As for `surface`.
+
+    Returns:
+        An `altair.FacetChart` of the rows of `surface_by_epoch`.
+
+    Raises:
+        KerasXorError: nothing is recorded, or `resolution` is out of range.
+    """
+    resolution = checks.resolution(resolution, "resolution")
+    return (
+        _surface_layers(resolution, size=180)
+        .facet(
+            alt.Facet("epoch:O"),
+            columns=4,
+            data={"values": _rows_by_epoch(record, resolution, most=8)},
+        )
+        .properties(**_SURFACE)
+    )
+
+
+def _surface_rows(model, resolution):
+    """The grid, and the line of 0.5, whose rows have the fields line and order too."""
+    axis = np.linspace(0, 1, resolution).round(6)
+    x1, x2 = np.meshgrid(axis, axis)
+    y = predict(model, x1, x2)
+    grid = zip(x1.ravel().tolist(), x2.ravel().tolist(), y.ravel().tolist(), strict=True)
+    lines = contourpy.contour_generator(x1, x2, y).lines(0.5)
+    return [
+        *({"x1": a, "x2": b, "y": round(c, 6)} for a, b, c in grid),
+        *(
+            {"x1": round(a, 6), "x2": round(b, 6), "y": 0.5, "line": number, "order": order}
+            for number, line in enumerate(lines)
+            for order, (a, b) in enumerate(line.tolist())
+        ),
+    ]
+
+
+def _rows_by_epoch(record, resolution, most):
+    if not isinstance(record, Recorder) or not record.weights:
+        raise KerasXorError(f"record must be a Recorder that has recorded, not {shown(record)}")
+    check_model(record.model)
+    weights = record.weights
+    last_epoch = len(weights[0]) - 1
+    count = min(most, last_epoch + 1, max(2, _MOST_ROWS // resolution**2))
+    model = keras.models.clone_model(record.model)
+    rows = []
+    for frame, epoch in enumerate(evenly(last_epoch + 1, count)):
+        model.set_weights([weight[epoch] for weight in weights])
+        rows += [
+            {**row, "epoch": epoch, "frame": frame} for row in _surface_rows(model, resolution)
+        ]
+    return rows
+
+
+def _surface_layers(resolution, size):
+    scale = alt.Scale(domain=[0, 1], nice=False)
+    at_x = {"x": alt.X("x1:Q", title="x1", scale=scale)}
+    at_y = {"y": alt.Y("x2:Q", title="x2", scale=scale)}
+    in_grid, in_line = "!isValid(datum.line)", "isValid(datum.line)"
+    at_corner = "(datum.x1 == 0 || datum.x1 == 1) && (datum.x2 == 0 || datum.x2 == 1)"
+    half = 0.5 / (resolution - 1)
+
+    heat = (
+        alt.Chart()
+        .transform_filter(in_grid)
+        .transform_calculate(
+            left=f"datum.x1 - {half}",
+            bottom=f"datum.x2 - {half}",
+            # Half a cell too much, below the next one: no seams.
+            right=f"datum.x1 + {2 * half}",
+            top=f"datum.x2 + {2 * half}",
+        )
+        .mark_rect(clip=True)
+        .encode(
+            x=alt.X("left:Q", title="x1", scale=scale),
+            y=alt.Y("bottom:Q", title="x2", scale=scale),
+            x2="right:Q",
+            y2="top:Q",
+            color=alt.Color(
+                "y:Q",
+                title="probability",
+                scale=alt.Scale(scheme="blueorange", domain=[0, 1], domainMid=0.5),
+            ),
+            tooltip=[alt.Tooltip(f"{name}:Q", format=".4f") for name in ("x1", "x2", "y")],
+        )
+    )
+    boundary = (
+        alt.Chart()
+        .transform_filter(in_line)
+        .mark_line(color="black", strokeWidth=1.5, strokeDash=[4, 2])
+        .encode(**at_x, **at_y, detail="line:N", order="order:Q")
+    )
+    corners = alt.Chart().transform_filter(f"{in_grid} && {at_corner}").encode(**at_x, **at_y)
+    dots = corners.mark_circle(size=130, color="white", stroke="black", strokeWidth=1.5, opacity=1)
+    inwards = {
+        "align": alt.expr("datum.x1 == 0 ? 'left' : 'right'"),
+        "baseline": alt.expr("datum.x2 == 0 ? 'bottom' : 'top'"),
+        "dx": alt.expr("datum.x1 == 0 ? 10 : -10"),
+        "dy": alt.expr("datum.x2 == 0 ? -10 : 10"),
+    }
+    label = corners.encode(text=alt.Text("y:Q", format=".4f"))
+    font = {"fontSize": 13, "fontWeight": "bold", **inwards}
+    halo = label.mark_text(stroke="white", strokeWidth=4, strokeJoin="round", **font)
+    text = label.mark_text(color="black", **font)
+    return alt.layer(heat, boundary, dots, halo, text).properties(width=size, height=size)

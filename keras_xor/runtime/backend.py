@@ -1,0 +1,32 @@
+"""Keras on TensorFlow, loaded without a word."""
+
+import gc
+import importlib
+import os
+import sys
+
+from keras_xor.checks import KerasXorError
+from keras_xor.runtime.interrupts import held_interrupts
+from keras_xor.runtime.quiet import silence
+
+
+def keras_backend():
+    """Have Keras take TensorFlow for its backend, unless KERAS_BACKEND names another."""
+    backend = os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    if backend != "tensorflow":
+        raise KerasXorError(f"KERAS_BACKEND is {backend!r}: unset it, or set it to tensorflow")
+    keras = sys.modules.get("keras")
+    if hasattr(keras, "backend") and keras.backend.backend() != "tensorflow":
+        raise KerasXorError(
+            f"Keras runs on {keras.backend.backend()}: set KERAS_BACKEND=tensorflow"
+        )
+
+
+def import_keras():
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    gc.disable()
+    # TensorFlow's first lines come before it heeds a log level.
+    with held_interrupts(), silence():
+        importlib.import_module("keras")
+    gc.freeze()  # What an import makes, stays: looking through it for garbage takes a second.
+    gc.enable()

@@ -1,0 +1,93 @@
+"""What the runs of a study have in common."""
+
+import csv
+import math
+import statistics
+
+import numpy as np
+
+from keras_xor import checks
+from keras_xor.checks import KerasXorError, shown
+from keras_xor.files.writing import replacing
+
+POINTS = ("y_00", "y_01", "y_10", "y_11")
+ARTICLE = {"y_00": 0.01240, "y_01": 0.96797}  # What an article of 2022 got
+
+
+def summary(rows):
+    """What the runs of a study have in common.
+
+    Args:
+        rows: What `seed_study` returned.
+
+    Returns:
+        A dict: "runs" and "learned", how many there are and how many of them classify all
+        four points right; "interval", the ends of Wilson's 95 % interval of the share that
+        does; "diverged", how many have an answer that is not a number, and count as not
+        learned; "quantiles", of the others, the 5 %, 50 % and 95 % quantile of the
+        probability at each of "y_00", "y_01", "y_10" and "y_11"; "percentiles", what
+        percentage of them is below the article's, where it gives one;
+        "median_steps_to_learn", `None` if most runs do not learn.
+
+    Raises:
+        KerasXorError: there are no rows, or all runs diverged.
+    """
+    check_rows(rows)
+    answers = np.array([[row[point] for point in POINTS] for row in rows])
+    finite = answers[np.isfinite(answers).all(axis=1)]
+    if not len(finite):
+        raise KerasXorError("all runs diverged: lower the learning rate")
+    steps = [row["steps_to_learn"] for row in rows]
+    learned = sum(step is not None for step in steps)
+    median = statistics.median_low(math.inf if step is None else step for step in steps)
+    quantiles = np.quantile(finite, (0.05, 0.5, 0.95), axis=0).T.tolist()
+    return {
+        "runs": len(rows),
+        "learned": learned,
+        "interval": wilson_interval(learned, len(rows)),
+        "diverged": len(rows) - len(finite),
+        "quantiles": dict(zip(POINTS, quantiles, strict=True)),
+        "percentiles": {
+            point: 100 * float(np.mean(finite[:, POINTS.index(point)] < article))
+            for point, article in ARTICLE.items()
+        },
+        "median_steps_to_learn": None if median == math.inf else median,
+    }
+
+
+def check_rows(rows):
+    """Raise `KerasXorError` unless `rows` look like what `seed_study` returns."""
+    fields = {"seed", *POINTS, "loss", "steps_to_learn"}
+    if not (isinstance(rows, list) and rows and all(_has(row, fields) for row in rows)):
+        raise KerasXorError(f"rows must be what seed_study returned, not {shown(rows)}")
+
+
+def _has(row, fields):
+    return isinstance(row, dict) and fields <= row.keys()
+
+
+def wilson_interval(successes, trials):
+    """Wilson's 95 % interval of a probability, from `successes` in `trials`: (low, high)."""
+    z2 = statistics.NormalDist().inv_cdf(0.975) ** 2
+    share = successes / trials
+    middle = (share + z2 / (2 * trials)) / (1 + z2 / trials)
+    spread = math.sqrt(z2 * (share * (1 - share) / trials + z2 / (4 * trials**2)))
+    half = spread / (1 + z2 / trials)
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def save_rows(rows, path):
+    """Write what `seed_study` returned as CSV: one row a run, an empty field for `None`.
+
+    Args:
+        rows: The list of dicts.
+        path: Name of the file, ending in .csv. Folders are made as needed.
+
+    Raises:
+        KerasXorError: there are no rows, or `path` does not end in .csv or cannot be written.
+    """
+    check_rows(rows)
+    with replacing(checks.csv_file(path, "path")) as new, new.open("w", newline="") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
