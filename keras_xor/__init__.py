@@ -5,8 +5,8 @@ Names and modules that need TensorFlow load it on their first use: it takes seco
 
 import importlib
 
-from keras_xor import recipe
 from keras_xor.checks import KerasXorError
+from keras_xor.recipe import Recipe
 from keras_xor.runtime import keras_backend
 
 _HOMES = {
@@ -24,7 +24,7 @@ _MODULES = {
     *("benchmark", "files", "plots", "study"),
 }
 
-__all__ = ["KerasXorError", "recipe", *_HOMES]
+__all__ = ["KerasXorError", "Recipe", *_HOMES]
 
 
 def __getattr__(name):

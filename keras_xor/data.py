@@ -3,12 +3,13 @@
 import numpy as np
 import tensorflow as tf
 
-from keras_xor import checks, recipe
+from keras_xor import checks
+from keras_xor.recipe import GUIDE
 
 TRUTH_TABLE = ((0, 0, 1, 1), (0, 1, 0, 1))  # All x1, all x2
 
 
-def xor_batches(batch_size=recipe.BATCH_SIZE, seed=None):
+def xor_batches(batch_size=GUIDE.batch_size, seed=None):
     """An endless stream of random XOR batches.
 
     Args:

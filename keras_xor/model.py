@@ -1,33 +1,25 @@
-"""The network: two inputs, a hidden layer, one probability."""
+"""The network: two inputs, hidden layers, one probability."""
 
 import keras
 import numpy as np
 
-from keras_xor import checks, recipe
+from keras_xor import checks
 from keras_xor.checks import KerasXorError, shown
+from keras_xor.recipe import GUIDE, check_recipe
 
 MAPPING = "inputs x1 and x2 of shape (None, 1) to one output of shape (None, 1)"
 
 
-def build_model(
-    learning_rate=recipe.LEARNING_RATE,
-    seed=None,
-    hidden_units=recipe.HIDDEN_UNITS,
-    activation=recipe.ACTIVATION,
-):
-    """The guide's network, compiled and ready for `train`.
+def build_model(recipe=GUIDE, seed=None):
+    """The network of a recipe, compiled and ready for `train`.
 
-    Glorot-uniform kernels and zero biases, as Axon's dense layers have by default;
-    33 parameters by default. Compiled by XLA, with binary cross-entropy, SGD without momentum
-    and binary accuracy.
+    By default it is the guide's: 33 parameters, Glorot-uniform kernels and zero biases, as Axon's
+    dense layers have. Compiled by XLA, with binary accuracy.
 
     Args:
-        learning_rate: From 1.2e-38 to 3.4e38, as float32 goes. Defaults to 0.01, Axon's
-            default.
+        recipe: A `Recipe`. Defaults to the guide's.
         seed: Whole number of at least 0, from which the initial kernels follow.
             Defaults to `None`, fresh kernels at every call.
-        hidden_units: Units of the hidden layer, 1 to 256. Defaults to 8.
-        activation: Of the hidden layer: "tanh", "relu" or "sigmoid". Defaults to "tanh".
 
     Returns:
         A functional `keras.Model` from `{"x1": x1, "x2": x2}`, each of shape
@@ -35,22 +27,27 @@ def build_model(
         all float32.
 
     Raises:
-        KerasXorError: an argument is out of range.
+        KerasXorError: `recipe` is no `Recipe`, or `seed` is out of range.
     """
-    learning_rate = checks.learning_rate(learning_rate, "learning_rate")
-    hidden_initializer, output_initializer = kernel_initializers(seed)
+    check_recipe(recipe)
+    *hidden_initializers, output_initializer = kernel_initializers(recipe, seed)
+    numbers = [f"_{number}" for number in range(1, 1 + len(recipe.hidden_units))]
+    names = [f"hidden{number}" for number in (numbers if len(numbers) > 1 else [""])]
 
     # Of float32 whatever Keras's own default is: so are the data, the files and the exports.
     x1 = keras.Input(shape=(1,), dtype="float32", name="x1")
     x2 = keras.Input(shape=(1,), dtype="float32", name="x2")
     x = keras.layers.Concatenate(dtype="float32", name="pair")([x1, x2])
-    x = keras.layers.Dense(
-        checks.hidden_units(hidden_units, "hidden_units"),
-        activation=checks.activation(activation, "activation"),
-        kernel_initializer=hidden_initializer,
-        dtype="float32",
-        name="hidden",
-    )(x)
+    for units, initializer, name in zip(
+        recipe.hidden_units, hidden_initializers, names, strict=True
+    ):
+        x = keras.layers.Dense(
+            units,
+            activation=recipe.activation,
+            kernel_initializer=initializer,
+            dtype="float32",
+            name=name,
+        )(x)
     y = keras.layers.Dense(
         1,
         activation="sigmoid",
@@ -61,8 +58,13 @@ def build_model(
 
     model = keras.Model(inputs={"x1": x1, "x2": x2}, outputs=y, name="xor")
     model.compile(
-        optimizer=keras.optimizers.SGD(learning_rate),
-        loss="binary_crossentropy",
+        optimizer=_with(
+            keras.optimizers.get(recipe.optimizer),
+            learning_rate=recipe.learning_rate,
+            momentum=recipe.momentum,
+            nesterov=recipe.nesterov,
+        ),
+        loss=recipe.loss,
         metrics=[keras.metrics.BinaryAccuracy(name="accuracy")],
         jit_compile=True,
         auto_scale_loss=False,
@@ -70,13 +72,21 @@ def build_model(
     return model
 
 
-def kernel_initializers(seed=None):
-    """Those of the hidden and the output layer's kernels, of a `seed` as for `build_model`."""
+def kernel_initializers(recipe=GUIDE, seed=None):
+    """Those of the hidden and the output layers' kernels, in this order, as for `build_model`."""
     if seed is not None:
         seed = checks.seed(seed, "seed")
-    # Two seeds: layers that share one draw their kernels from the same numbers.
-    words = np.random.SeedSequence(seed).generate_state(2)
-    return [keras.initializers.GlorotUniform(int(word)) for word in words]
+    # A seed each: layers that share one draw their kernels from the same numbers.
+    words = np.random.SeedSequence(seed).generate_state(1 + len(recipe.hidden_units))
+    plain = keras.initializers.get(recipe.kernel_initializer)
+    return [_with(plain, seed=int(word)) for word in words]
+
+
+def _with(thing, **options):
+    """An object of Keras with those options that it knows."""
+    config = thing.get_config()
+    known = {name: value for name, value in options.items() if name in config}
+    return type(thing).from_config(config | known)
 
 
 def check_model(model, functional=True):

@@ -6,10 +6,11 @@ import functools
 import keras
 import tensorflow as tf
 
-from keras_xor import checks, recipe
+from keras_xor import checks
 from keras_xor.checks import KerasXorError, shown
 from keras_xor.data import stacked_xor_batches, steps_per_stack
 from keras_xor.model import check_model
+from keras_xor.recipe import GUIDE, check_recipe
 from keras_xor.runtime.interrupts import held_interrupts
 
 _MOST_EXAMPLES = 2**27  # In a run of the XLA program, some gigabytes.
@@ -18,9 +19,7 @@ _LARGEST_LOSS = 1e6  # Of logits in the millions; one that learns has a loss bel
 
 def train(
     model,
-    epochs=recipe.EPOCHS,
-    steps_per_epoch=recipe.STEPS_PER_EPOCH,
-    batch_size=recipe.BATCH_SIZE,
+    recipe=GUIDE,
     seed=None,
     steps_per_execution=None,
     callbacks=None,
@@ -32,10 +31,9 @@ def train(
     Args:
         model: A compiled `keras.Model`, such as `build_model` returns. Its loss, optimizer,
             metrics, `train_step` and `run_eagerly` are those it has.
-        epochs: Whole number of at least 1. Defaults to 10.
-        steps_per_epoch: Batches an epoch, at least 1. Defaults to 1000.
-        batch_size: Examples a batch, 1 to 2**24. Defaults to 32.
-        seed: The model is fed `xor_batches(batch_size, seed)`. Defaults to `None`,
+        recipe: A `Recipe`, of which `epochs`, `steps_per_epoch` and `batch_size` matter
+            here. Defaults to the guide's.
+        seed: The model is fed `xor_batches(recipe.batch_size, seed)`. Defaults to `None`,
             fresh batches.
         steps_per_execution: Batches in a run of the XLA program, at least 1; the last
             run of an epoch may have fewer. Defaults to `None`, as many as take under
@@ -47,7 +45,7 @@ def train(
             `steps_per_execution=100` they are called every 100 batches. Ctrl-C takes
             effect when a run and its callbacks are done.
         verbose: As for `keras.Model.fit`. Defaults to 0, silent.
-        initial_epoch: Epochs done already, from 0 to `epochs`: training goes on with the
+        initial_epoch: Epochs done already, from 0 to `recipe.epochs`: training goes on with the
             batches after those. Defaults to 0.
 
     Returns:
@@ -63,24 +61,16 @@ def train(
         raise KerasXorError("model must be compiled: call model.compile first")
     if _is_distributed(model):
         raise KerasXorError("model must not be built under a distribution strategy: use model.fit")
-    epochs = checks.count(epochs, "epochs")
-    steps_per_epoch = checks.count(steps_per_epoch, "steps_per_epoch")
-    batch_size = checks.batch_size(batch_size, "batch_size")
-    if steps_per_execution is None:
-        steps_per_execution = steps_per_stack(steps_per_epoch, batch_size)
-    steps_per_execution = checks.count(steps_per_execution, "steps_per_execution")
-    if steps_per_execution * batch_size > _MOST_EXAMPLES:
-        raise KerasXorError(
-            f"steps_per_execution times batch_size must be at most {_MOST_EXAMPLES}, "
-            f"not {shown(steps_per_execution * batch_size)}"
-        )
+    check_recipe(recipe)
+    epochs, steps_per_epoch = recipe.epochs, recipe.steps_per_epoch
+    steps_per_execution = _checked_steps(steps_per_execution, recipe)
     verbose = 1 if isinstance(verbose, str) and verbose == "auto" else verbose
     verbose = checks.whole_number(verbose, "verbose", lowest=0, highest=2)
     initial_epoch = checks.whole_number(initial_epoch, "initial_epoch", lowest=0, highest=epochs)
     callbacks = _checked_callbacks(callbacks)
 
     stacks = stacked_xor_batches(
-        steps_per_epoch, steps_per_execution, batch_size, seed, initial_epoch
+        steps_per_epoch, steps_per_execution, recipe.batch_size, seed, initial_epoch
     )
     with held_interrupts() as raise_held, _stacked_training(model, steps_per_execution, stacks):
         history = model.fit(
@@ -114,6 +104,18 @@ def _is_distributed(model):
     return within or model.distribute_strategy is not tf.distribute.get_strategy()
 
 
+def _checked_steps(steps_per_execution, recipe):
+    if steps_per_execution is None:
+        return steps_per_stack(recipe.steps_per_epoch, recipe.batch_size)
+    steps_per_execution = checks.count(steps_per_execution, "steps_per_execution")
+    if steps_per_execution * recipe.batch_size > _MOST_EXAMPLES:
+        raise KerasXorError(
+            f"steps_per_execution times batch_size must be at most {_MOST_EXAMPLES}, "
+            f"not {shown(steps_per_execution * recipe.batch_size)}"
+        )
+    return steps_per_execution
+
+
 def _checked_callbacks(callbacks):
     if callbacks is None:
         return []
@@ -127,8 +129,9 @@ def _checked_callbacks(callbacks):
 
 
 def device():
-    """The name of the device that `train` runs on, such as "cpu:0" or "gpu:0"."""
-    return keras.distribution.list_devices()[0]
+    """The name of the device that `train` runs on here, such as "cpu:0" or "gpu:0"."""
+    kind, number = tf.zeros(()).device.lower().split(":")[-2:]
+    return f"{kind}:{number}"
 
 
 @contextlib.contextmanager

@@ -1,17 +1,15 @@
 """Write the trained model for ONNX Runtime, LiteRT or TensorFlow, and check it there."""
 
 import keras_xor
-from keras_xor import checks, recipe
-from keras_xor.cli import Parser, add_checked, run
+from keras_xor import checks
+from keras_xor.cli import Parser, add_checked, add_trained_model, run
 
 
 def arguments():
     parser = Parser(description=__doc__)
-    for name, check, default, help in (
-        ("--model", checks.model_file, recipe.MODEL_FILE, "a model that train.py wrote"),
-        ("--to-file", checks.export_file, recipe.EXPORT_FILE, ".onnx, .tflite or a folder"),
-    ):
-        add_checked(parser, name, check, default, help, "FILE")
+    add_trained_model(parser)
+    help = ".onnx, .tflite or a folder"
+    add_checked(parser, "--to-file", checks.export_file, "artifacts/xor.onnx", help, "FILE")
     return parser.parse_args()
 
 

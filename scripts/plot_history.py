@@ -1,28 +1,15 @@
 """Draw how loss and accuracy changed from epoch to epoch."""
 
 import keras_xor
-from keras_xor import checks, recipe
-from keras_xor.cli import Parser, add_checked, run, say
+from keras_xor import checks
+from keras_xor.cli import Parser, add_chart, add_checked, run, say
 
 
 def arguments():
     parser = Parser(description=__doc__)
-    add_checked(
-        parser,
-        "--history",
-        checks.csv_file,
-        recipe.HISTORY_FILE,
-        "a history that train.py wrote",
-        "FILE",
-    )
-    add_checked(
-        parser,
-        "--to-file",
-        checks.chart_file,
-        recipe.HISTORY_PICTURE,
-        "the chart, .png, .svg, .html or .json",
-        "FILE",
-    )
+    help = "a history that train.py wrote"
+    add_checked(parser, "--history", checks.csv_file, "artifacts/xor.csv", help, "FILE")
+    add_chart(parser, "artifacts/history.png")
     return parser.parse_args()
 
 

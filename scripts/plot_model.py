@@ -1,7 +1,7 @@
 """Draw the network as a graph of its layers."""
 
 import keras_xor
-from keras_xor import checks, recipe
+from keras_xor import checks
 from keras_xor.cli import Parser, add_checked, run
 
 
@@ -11,7 +11,7 @@ def arguments():
         parser,
         "--to-file",
         checks.model_picture,
-        recipe.MODEL_PICTURE,
+        "artifacts/model.png",
         "the picture, .png, .svg or .pdf",
         "FILE",
     )

@@ -1,21 +1,14 @@
 """Draw what a trained network says over the unit square, or how it came to say so."""
 
 import keras_xor
-from keras_xor import checks, recipe
-from keras_xor.cli import Parser, add_checked, run, say
+from keras_xor import checks
+from keras_xor.cli import Parser, add_chart, add_checked, add_trained_model, run, say
 
 
 def arguments():
     parser = Parser(description=__doc__)
     source = parser.add_mutually_exclusive_group()
-    add_checked(
-        source,
-        "--model",
-        checks.model_file,
-        recipe.MODEL_FILE,
-        "a model that train.py wrote",
-        "FILE",
-    )
+    add_trained_model(source)
     add_checked(
         source,
         "--record",
@@ -24,15 +17,8 @@ def arguments():
         "epochs, .png and .svg up to eight of them",
         metavar="FILE",
     )
-    add_checked(
-        parser,
-        "--to-file",
-        checks.chart_file,
-        recipe.SURFACE_PICTURE,
-        "the chart, .png, .svg, .html or .json",
-        "FILE",
-    )
-    add_checked(parser, "--resolution", checks.resolution, recipe.RESOLUTION, "points on each axis")
+    add_chart(parser, "artifacts/surface.png")
+    add_checked(parser, "--resolution", checks.resolution, checks.RESOLUTION, "points on each axis")
     return parser.parse_args()
 
 

@@ -3,8 +3,8 @@
 import json
 
 import keras_xor
-from keras_xor import checks, recipe
-from keras_xor.cli import Parser, add_checked, checked, prediction_table, run, say
+from keras_xor import checks
+from keras_xor.cli import Parser, add_trained_model, checked, prediction_table, run, say
 
 
 def arguments():
@@ -19,14 +19,7 @@ def arguments():
             help="as many numbers as the other input has",
         )
     parser.add_argument("--json", action="store_true", help="print a JSON array")
-    add_checked(
-        parser,
-        "--model",
-        checks.model_file,
-        recipe.MODEL_FILE,
-        "a model that train.py wrote",
-        "FILE",
-    )
+    add_trained_model(parser)
     args = parser.parse_args()
     if len(args.x1) != len(args.x2):
         parser.error(

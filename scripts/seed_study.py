@@ -3,23 +3,30 @@
 import sys
 
 import keras_xor
-from keras_xor import checks, recipe
-from keras_xor.cli import Parser, add_checked, add_recipe, run, table
+from keras_xor import checks
+from keras_xor.cli import (
+    Parser,
+    add_chart,
+    add_checked,
+    add_device,
+    add_recipe,
+    recipe_of,
+    run,
+    table,
+)
 
 
 def arguments():
     parser = Parser(description=__doc__)
-    add_checked(parser, "--seeds", checks.seeds, recipe.SEEDS, "how many runs")
+    add_checked(parser, "--seeds", checks.seeds, checks.SEEDS, "how many runs")
+    add_checked(parser, "--seed", checks.seed, 0, "from which the seeds of the runs follow")
     add_recipe(parser)
-    for name, check, default, help, metavar in (
-        ("--seed", checks.seed, recipe.SEED, "from which the seeds of the runs follow", "N"),
-        ("--hidden-units", checks.hidden_units, recipe.HIDDEN_UNITS, "in the hidden layer", "N"),
-        ("--activation", checks.activation, recipe.ACTIVATION, "tanh, relu or sigmoid", "NAME"),
-        ("--csv", checks.csv_file, None, "where to write a row a run", "FILE"),
-        ("--to-file", checks.chart_file, None, "a chart, .png, .svg, .html or .json", "FILE"),
-    ):
-        add_checked(parser, name, check, default, help, metavar)
-    return parser.parse_args()
+    add_device(parser)
+    add_checked(parser, "--csv", checks.csv_file, None, "where to write a row a run", "FILE")
+    add_chart(parser)
+    args = parser.parse_args()
+    args.recipe = recipe_of(parser, args)
+    return args
 
 
 def main(args):
@@ -28,15 +35,7 @@ def main(args):
     for file in outputs.values():
         keras_xor.files.check_writable(file)
     rows = keras_xor.seed_study(
-        args.seeds,
-        args.seed,
-        args.epochs,
-        args.steps_per_epoch,
-        args.batch_size,
-        args.learning_rate,
-        args.hidden_units,
-        args.activation,
-        verbose=int(sys.stdout.isatty()),
+        args.recipe, args.seeds, args.seed, verbose=int(sys.stdout.isatty())
     )
     if args.csv:
         keras_xor.study.save_rows(rows, args.csv)

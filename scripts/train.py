@@ -5,24 +5,33 @@ import shutil
 import sys
 
 import keras_xor
-from keras_xor import checks, recipe
-from keras_xor.cli import Parser, add_checked, add_recipe, prediction_table, run, say
+from keras_xor import checks
+from keras_xor.cli import (
+    MODEL_FILE,
+    Parser,
+    add_checked,
+    add_device,
+    add_recipe,
+    prediction_table,
+    recipe_of,
+    run,
+    say,
+    settings_of,
+)
 
 ADVICE = (
-    "Try --learning-rate 0.1 and at least 10,000 steps: "
-    "all 1000 runs of the seed study learned XOR with them."
+    "With --learning-rate 0.1 and no other option, all 1000 runs of the seed study learned XOR; "
+    "scripts/seed_study.py tells how often other options do."
 )
 
 
 def arguments():
     parser = Parser(description=__doc__)
     add_recipe(parser)
-    add_checked(
-        parser, "--seed", checks.seed, recipe.SEED, "of the initial weights and the batches"
-    )
-    add_checked(
-        parser, "--model", checks.model_file, recipe.MODEL_FILE, "where to write the model", "FILE"
-    )
+    add_checked(parser, "--seed", checks.seed, 0, "of the initial weights and the batches")
+    add_device(parser)
+    help = "where to write the model"
+    add_checked(parser, "--model", checks.model_file, MODEL_FILE, help, "FILE")
     parser.add_argument(
         "--record",
         action="store_true",
@@ -35,7 +44,9 @@ def arguments():
     )
     parser.add_argument("--show-batch", action="store_true", help="print the first batch")
     parser.add_argument("--quiet", action="store_true", help="print nothing but errors")
-    return parser.parse_args()
+    args = parser.parse_args()
+    args.recipe = recipe_of(parser, args)
+    return args
 
 
 def main(args):
@@ -46,20 +57,18 @@ def main(args):
     for file in outputs.values():
         keras_xor.files.check_writable(file)
 
-    model = keras_xor.build_model(args.learning_rate, args.seed)
+    model = keras_xor.build_model(args.recipe, args.seed)
     recorder = keras_xor.files.Recorder() if args.record else None
     checkpoint = checkpoint_of(args, recorder)
-    epochs_done = checkpoint.restore(model, args.epochs) if args.resume else 0
+    epochs_done = checkpoint.restore(model, args.recipe.epochs) if args.resume else 0
     check_place(checkpoint, args.resume)
     if not args.quiet:
         introduce(model, args, epochs_done)
     try:
         history = keras_xor.train(
             model,
-            epochs=args.epochs,
-            steps_per_epoch=args.steps_per_epoch,
-            batch_size=args.batch_size,
-            seed=args.seed,
+            args.recipe,
+            args.seed,
             callbacks=[recorder, checkpoint] if recorder else [checkpoint],
             verbose=0 if args.quiet else 1 if sys.stdout.isatty() else 2,
             initial_epoch=epochs_done,
@@ -75,13 +84,8 @@ def main(args):
 
 
 def checkpoint_of(args, recorder):
-    settings = {
-        "--steps-per-epoch": args.steps_per_epoch,
-        "--batch-size": args.batch_size,
-        "--learning-rate": args.learning_rate,
-        "--seed": args.seed,
-        "--record": args.record,
-    }
+    settings = settings_of(args.recipe) | {"--seed": args.seed, "--record": args.record}
+    del settings["--epochs"]  # There may be more of them.
     file = args.model.with_suffix(".checkpoint")
     return keras_xor.files.Checkpoint(file, settings, recorder)
 
@@ -115,7 +119,7 @@ def tell_of_record(file):
 
 def introduce(model, args, epochs_done):
     if args.show_batch:
-        x, y = next(iter(keras_xor.xor_batches(args.batch_size, args.seed)))
+        x, y = next(iter(keras_xor.xor_batches(args.recipe.batch_size, args.seed)))
         print(f"The first batch: x1, x2 and y, each {y.dtype.name} of shape {tuple(y.shape)}")
         for name, values in {**x, "y": y}.items():
             print(f"{name:>2} {values.numpy().ravel()}")

@@ -22,12 +22,14 @@ import h5py
 import numpy as np
 
 import keras_xor
-from keras_xor.data import TRUTH_TABLE
+from keras_xor import Recipe
 from keras_xor.runtime import silence
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 with silence():
     import keras
+
+    from keras_xor.data import TRUTH_TABLE
 
 CONFIG, METADATA, WEIGHTS = MEMBERS = ("config.json", "metadata.json", "model.weights.h5")
 
@@ -267,7 +269,7 @@ def sound_models():
         jit_compile=True,
         steps_per_execution=9,
     )
-    momentum = keras_xor.build_model(seed=2, hidden_units=3, activation="relu")
+    momentum = keras_xor.build_model(Recipe(hidden_units=3, activation="relu"), seed=2)
     momentum.compile(keras.optimizers.SGD(0.01, 0.9, nesterov=True), "mae", jit_compile=True)
     x1, x2 = inputs = [keras.Input((1,), name=name) for name in ("x1", "x2")]
     hidden = keras.layers.Concatenate()([x1, x2])

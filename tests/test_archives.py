@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import keras_xor
+from keras_xor import Recipe
 
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 
@@ -170,7 +171,7 @@ def test_other_compilations(file, members, old, new, complaint):
 def test_half_of_an_optimizer(file):
     model = keras_xor.build_model()
     model.compile("adam", "mse")
-    keras_xor.train(model, epochs=1, steps_per_epoch=1)
+    keras_xor.train(model, Recipe(epochs=1, steps_per_epoch=1))
     model.save(file)
     with zipfile.ZipFile(file) as archive:
         members = {name: archive.read(name) for name in archive.namelist()}

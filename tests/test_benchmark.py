@@ -4,17 +4,19 @@ import numpy as np
 import pytest
 
 import keras_xor
-from keras_xor import benchmark, recipe
+from keras_xor import Recipe, benchmark
 from keras_xor.benchmark import costs, rivals
 from keras_xor.data import stacked_xor_batches
 
 
 @pytest.mark.parametrize("rival", [lambda: rivals.numpy_epoch, rivals.jax_epoch])
 def test_rivals_do_the_same_work(rival):
-    model = keras_xor.build_model(learning_rate=0.1, seed=1)
+    model = keras_xor.build_model(Recipe(learning_rate=0.1), seed=1)
     stack = next(stacked_xor_batches(500, 500, 32, seed=2).as_numpy_iterator())
     weights, loss, accuracy = rival()(model.get_weights(), stack, 0.1)
-    history = keras_xor.train(model, 1, 500, 32, seed=2).history
+    history = keras_xor.train(
+        model, Recipe(epochs=1, steps_per_epoch=500, batch_size=32), seed=2
+    ).history
     for actual, expected in zip(weights, model.get_weights(), strict=True):
         assert actual.dtype == np.float32
         np.testing.assert_allclose(actual, expected, rtol=0, atol=1e-5)
@@ -27,7 +29,8 @@ def check_costs(rows):
         assert 0 < row["min"] <= row["median"] <= row["max"]
 
 
-def test_step_costs():
+def test_step_costs(monkeypatch):
+    monkeypatch.setattr(costs, "GUIDE", Recipe(steps_per_epoch=100))
     rows = benchmark.step_costs(repeats=3)
     assert [row["how"] for row in rows] == [
         "Keras fit",
@@ -56,7 +59,7 @@ def test_growth(monkeypatch):
 
 
 def test_study_costs(monkeypatch):
-    monkeypatch.setattr(recipe, "STEPS_PER_EPOCH", 2)
+    monkeypatch.setattr(costs, "GUIDE", Recipe(steps_per_epoch=2))
     monkeypatch.setattr(costs, "seed_study", lambda seeds: time.sleep(seeds / 1_000))
     rows = benchmark.study_costs(sizes=(10, 20), repeats=2)
     assert [row["seeds"] for row in rows] == [10, 20]

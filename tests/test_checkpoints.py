@@ -6,6 +6,7 @@ import pytest
 from conftest import one_line
 
 import keras_xor
+from keras_xor import Recipe
 from keras_xor.files import Checkpoint, Recorder
 from keras_xor.files import checkpoint as checkpoints
 
@@ -41,7 +42,9 @@ def run(file, epochs, steps_per_epoch, batch_size, build=adam, killed_after=None
     checkpoint = Checkpoint(file, {"batch_size": batch_size}, recorder)
     epochs_done = checkpoint.restore(model, epochs)
     history = keras_xor.train(
-        *(model, epochs, steps_per_epoch, batch_size, 3),
+        model,
+        Recipe(epochs=epochs, steps_per_epoch=steps_per_epoch, batch_size=batch_size),
+        seed=3,
         steps_per_execution=4,
         callbacks=[recorder, checkpoint, Kill(killed_after)],
         initial_epoch=epochs_done,
@@ -123,7 +126,6 @@ def damage(file, change):
         {"variables/0": np.array([None])},
         {"variables/99": np.zeros(1)},
         {"record/0": None},
-        {"deep/in/there": np.zeros(1)},
         {"history/accuracy": np.zeros(2)},
         {"history/accuracy": np.array(["text"])},
         {"history/loss": np.array(0.5)},
@@ -285,6 +287,8 @@ def test_a_checkpoint_is_not_replaced_by_an_earlier_one(file):
     run(file, 5, 10, 4)
     before = file.read_bytes()
     model, checkpoint = adam(), Checkpoint(file, {"batch_size": 4}, recorder=Recorder())
-    keras_xor.train(model, 3, 10, 4, 3, callbacks=[checkpoint])
+    keras_xor.train(
+        model, Recipe(epochs=3, steps_per_epoch=10, batch_size=4), seed=3, callbacks=[checkpoint]
+    )
     checkpoint.delete()
     assert file.read_bytes() == before

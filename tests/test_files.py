@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 import keras_xor
+from keras_xor import Recipe
 from keras_xor.files import (
     Recorder,
     is_history_of_another,
@@ -52,8 +53,8 @@ def test_a_bare_process_opens_the_file(trained, trained_file, tmp_path):
 
 
 def test_load_gives_back_what_was_saved(tmp_path):
-    model = keras_xor.build_model(learning_rate=0.25)
-    keras_xor.train(model, epochs=1, steps_per_epoch=9)
+    model = keras_xor.build_model(Recipe(learning_rate=0.25))
+    keras_xor.train(model, Recipe(epochs=1, steps_per_epoch=9))
     path = tmp_path / "new" / "folder" / "a.keras"
     keras_xor.save_model(model, path)
     loaded = keras_xor.load_model(str(path))
@@ -62,13 +63,13 @@ def test_load_gives_back_what_was_saved(tmp_path):
     assert loaded.optimizer.iterations == 9
     assert loaded.optimizer.learning_rate == 0.25
     assert [file.name for file in path.parent.iterdir()] == ["a.keras"]
-    keras_xor.train(loaded, epochs=1, steps_per_epoch=1)
+    keras_xor.train(loaded, Recipe(epochs=1, steps_per_epoch=1))
     assert loaded.optimizer.iterations == 10
 
 
 def test_history_as_csv(tmp_path):
     model = keras_xor.build_model()
-    history = keras_xor.train(model, epochs=3, steps_per_epoch=2)
+    history = keras_xor.train(model, Recipe(epochs=3, steps_per_epoch=2))
     save_run({"model": tmp_path / "a.keras", "history": tmp_path / "a.csv"}, model, history)
     with (tmp_path / "a.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
@@ -144,7 +145,7 @@ def test_histories_of_others(tmp_path, content, expected):
 
 def test_a_history_of_later_epochs(tmp_path):
     model = keras_xor.build_model()
-    history = keras_xor.train(model, epochs=5, steps_per_epoch=2, initial_epoch=3)
+    history = keras_xor.train(model, Recipe(epochs=5, steps_per_epoch=2), initial_epoch=3)
     save_run({"model": tmp_path / "a.keras", "history": tmp_path / "a.csv"}, model, history)
     assert [row["epoch"] for row in load_history(tmp_path / "a.csv")] == [4, 5]
 
@@ -160,12 +161,12 @@ def test_of_a_long_history_some_epochs_are_kept(tmp_path):
     assert all(row["loss"] == 1 / row["epoch"] for row in history)
 
 
-def saved_run(folder, model, **training):
+def saved_run(folder, model, recipe, seed=None):
     """The recorder of a run of which all three files are in `folder`, and their paths."""
     outputs = {"model": "a.keras", "history": "a.csv", "record": "a.npz"}
     outputs = {name: folder / "new" / file for name, file in outputs.items()}
     recorder = Recorder()
-    history = keras_xor.train(model, callbacks=[recorder], **training)
+    history = keras_xor.train(model, recipe, seed, callbacks=[recorder])
     save_run(outputs, model, history, recorder.weights)
     return recorder, outputs
 
@@ -182,8 +183,8 @@ def two_layers():
 
 NETWORKS = [
     keras_xor.build_model,
-    lambda: keras_xor.build_model(hidden_units=2, activation="relu"),
-    lambda: keras_xor.build_model(hidden_units=16, activation="sigmoid"),
+    lambda: keras_xor.build_model(Recipe(hidden_units=2, activation="relu")),
+    lambda: keras_xor.build_model(Recipe(hidden_units=16, activation="sigmoid")),
     two_layers,
 ]
 
@@ -191,7 +192,7 @@ NETWORKS = [
 @pytest.mark.parametrize("build", NETWORKS)
 def test_a_record_says_what_it_is_of(tmp_path, build):
     model = build()
-    recorder, outputs = saved_run(tmp_path, model, epochs=2, steps_per_epoch=3)
+    recorder, outputs = saved_run(tmp_path, model, Recipe(epochs=2, steps_per_epoch=3))
     read = load_record(outputs["record"])
     for expected, actual in zip(recorder.weights, read.weights, strict=True):
         np.testing.assert_array_equal(actual, expected)
@@ -201,7 +202,7 @@ def test_a_record_says_what_it_is_of(tmp_path, build):
 
 
 def test_files_of_a_run_know_each_other(tmp_path):
-    _, outputs = saved_run(tmp_path, keras_xor.build_model(seed=0), epochs=2, seed=0)
+    _, outputs = saved_run(tmp_path, keras_xor.build_model(seed=0), Recipe(epochs=2), seed=0)
     history, record = outputs["history"], outputs["record"]
 
     def strangers():
@@ -210,13 +211,13 @@ def test_files_of_a_run_know_each_other(tmp_path):
     assert strangers() == (False, False)
 
     model = keras_xor.build_model(seed=0)
-    same = keras_xor.train(model, epochs=2, seed=0)
+    same = keras_xor.train(model, Recipe(epochs=2), seed=0)
     del outputs["record"]
     save_run(outputs, model, same)
     assert strangers() == (False, False)
 
     model = keras_xor.build_model(seed=1)
-    other = keras_xor.train(model, epochs=2, seed=1)
+    other = keras_xor.train(model, Recipe(epochs=2), seed=1)
     old = history.read_bytes()
     save_run(outputs, model, other)
     assert strangers() == (False, True)
@@ -391,7 +392,7 @@ def compiled(optimizer="sgd", trained=False, **options):
         chosen = optimizer() if callable(optimizer) else optimizer
         model.compile(chosen, "binary_crossentropy", jit_compile=True, **options)
         if trained:
-            keras_xor.train(model, epochs=1, steps_per_epoch=5)
+            keras_xor.train(model, Recipe(epochs=1, steps_per_epoch=5))
         return model
 
     return build

@@ -16,7 +16,7 @@ import tensorflow as tf
 from conftest import largest_file, one_line
 
 import keras_xor
-from keras_xor import plots
+from keras_xor import Recipe, plots
 from keras_xor.files.writing import MARK
 from keras_xor.study import POINTS
 
@@ -225,9 +225,11 @@ def test_of_a_long_record_few_epochs_are_drawn(recorded):
 
 @pytest.mark.parametrize(("units", "activation"), [(2, "relu"), (16, "sigmoid"), (8, "relu")])
 def test_a_record_of_another_network(script, tmp_path, units, activation):
-    model = keras_xor.build_model(0.1, 0, units, activation)
+    model = keras_xor.build_model(
+        Recipe(learning_rate=0.1, hidden_units=units, activation=activation), seed=0
+    )
     recorder = keras_xor.files.Recorder()
-    history = keras_xor.train(model, 3, seed=0, callbacks=[recorder])
+    history = keras_xor.train(model, Recipe(epochs=3), seed=0, callbacks=[recorder])
     outputs = {"model": "a.keras", "history": "a.csv", "record": "a.npz"}
     outputs = {name: tmp_path / file for name, file in outputs.items()}
     keras_xor.files.save_run(outputs, model, history, recorder.weights)
@@ -284,7 +286,7 @@ def test_learning_curve_shows_its_history():
 def test_learning_curve_of_what_train_returns():
     model = keras_xor.build_model()
     model.compile("adam", "mse", metrics=["mae"], jit_compile=True)
-    history = keras_xor.train(model, epochs=3, steps_per_epoch=2)
+    history = keras_xor.train(model, Recipe(epochs=3, steps_per_epoch=2))
     spec = plots.learning_curve(history).to_dict()
     assert [row["epoch"] for row in data(spec)] == [1, 2, 3]
     panels = [panel["encoding"]["y"]["field"] for panel in spec["vconcat"]]

@@ -1,4 +1,5 @@
 import csv
+import dataclasses
 import json
 import os
 import pty
@@ -11,8 +12,10 @@ import pytest
 from conftest import ROOT, one_line
 
 import keras_xor
+from keras_xor import Recipe
 from keras_xor.cli import prediction_table, table
 from keras_xor.data import TRUTH_TABLE
+from keras_xor.study import POINTS
 
 SCRIPTS = [
     *("train.py", "predict.py", "plot_model.py", "plot_surface.py", "plot_history.py"),
@@ -114,7 +117,7 @@ def test_train_says_how_many_are_right(script, rate):
     classes = [line.split()[3] for line in output.splitlines() if re.match(r" [01] ", line)]
     right = sum(a == b for a, b in zip(classes, "0110", strict=True))
     assert right < 4
-    advice = "Try --learning-rate 0.1 and at least 10,000 steps: all 1000 runs of the seed study"
+    advice = "With --learning-rate 0.1 and no other option, all 1000 runs of the seed study learned"
     assert f"\nOnly {right} of the 4 are right. {advice}" in output
     _, output, _ = script("train.py", "--learning-rate", 0.1)
     assert "of the 4 are right" not in output
@@ -139,14 +142,65 @@ def test_train_with_every_option(script):
     status, output, errors = script(
         *("train.py", "--epochs", 2, "--steps-per-epoch", 30, "--batch-size", 5),
         *("--learning-rate", 0.5, "--seed", 9, "--model", "m.keras", "--show-batch"),
+        *("--hidden-units", "4x3", "--activation", "relu", "--initializer", "he_normal"),
+        *("--loss", "mse", "--optimizer", "SGD", "--momentum", 0.9, "--nesterov"),
     )
     assert (status, errors) == (0, "")
     x, y = next(keras_xor.xor_batches(5, seed=9).as_numpy_iterator())
     for name, values in {**x, "y": y}.items():
         assert f"{name:>2} {values.ravel()}\n" in output
-    model = keras_xor.build_model(0.5, seed=9)
-    keras_xor.train(model, 2, 30, 5, seed=9)
+    recipe = Recipe(
+        **{"hidden_units": (4, 3), "activation": "relu", "kernel_initializer": "he_normal"},
+        **{"loss": "mean_squared_error", "optimizer": "sgd", "learning_rate": 0.5},
+        **{"momentum": 0.9, "nesterov": True, "batch_size": 5, "steps_per_epoch": 30, "epochs": 2},
+    )
+    assert not {*dataclasses.asdict(recipe).items()} & {*dataclasses.asdict(Recipe()).items()} - {
+        ("optimizer", "sgd")
+    }
+    model = keras_xor.build_model(recipe, seed=9)
+    keras_xor.train(model, recipe, seed=9)
     assert prediction_table(keras_xor.prediction.predictions(model, *TRUTH_TABLE)) in output
+
+
+def test_a_run_of_a_study_can_be_trained_recorded_and_drawn(script, tmp_path):
+    recipe = ("--hidden-units", "2x2", "--optimizer", "adam", "--loss", "mse", "--epochs", 2)
+    assert script("seed_study.py", *recipe, "--seeds", 3, "--csv", "study.csv")[0] == 0
+    with (tmp_path / "study.csv").open(newline="") as file:
+        row = [*csv.DictReader(file)][-1]
+    status, output, errors = script("train.py", *recipe, "--seed", row["seed"], "--record")
+    assert (status, errors) == (0, "")
+    shown = [float(line.split()[2]) for line in output.splitlines() if re.match(r" [01]    ", line)]
+    assert shown == pytest.approx([float(row[point]) for point in POINTS], abs=1e-5)
+    assert script("plot_surface.py", "--record", "artifacts/xor.npz", "--resolution", 5)[0] == 0
+    assert script("plot_model.py", "--model", "artifacts/xor.keras", "--to-file", "a.svg")[0] == 0
+    assert "hidden_2" in (tmp_path / "a.svg").read_text()
+
+
+@pytest.mark.parametrize(
+    ("command", "device", "complaint"),
+    [
+        ("train.py --epochs 1 --device cpu", "cpu:0", None),
+        ("train.py --epochs 1 --device cpu:1", "cpu:1", None),
+        ("train.py --device cpu:2", None, "there is no device cpu:2: take cpu:0 or cpu:1"),
+        ("train.py --device gpu", None, "there is no device gpu:0: take cpu:0 or cpu:1"),
+        ("seed_study.py --device tpu:3", None, "there is no device tpu:3: take"),
+    ],
+)
+def test_device(tmp_path, command, device, complaint):
+    done = subprocess.run(
+        [sys.executable, ROOT / "tests" / "two_cpus.py", *command.split()],
+        cwd=tmp_path,
+        env=os.environ | {"CUDA_VISIBLE_DEVICES": ""},
+        capture_output=True,
+        text=True,
+    )
+    if complaint:
+        assert (done.returncode, done.stdout) == (1, "")
+        assert complaint in done.stderr.splitlines()[-1]
+        assert not any(tmp_path.iterdir())
+    else:
+        assert done.returncode == 0
+        assert (f"Training on {device}, " in done.stdout) is command.startswith("train.py")
 
 
 def test_predict_the_truth_table(script, trained, trained_file):
@@ -363,7 +417,19 @@ def test_help_is_light(light_process, name):
         ("seed_study.py --seed -1", "--seed"),
         ("seed_study.py --epochs 0", "--epochs"),
         ("seed_study.py --hidden-units 0", "--hidden-units: it must be a whole number from 1 to"),
-        ("seed_study.py --activation softmax", "--activation: it must be tanh, relu or sigmoid"),
+        ("seed_study.py --activation tahn", "--activation: it must be celu, elu, exponential, "),
+        ("train.py --hidden-units 4x", "or up to 4 of them such as 4x4, not '4x'"),
+        (
+            "train.py --optimizer adma",
+            "--optimizer: it must be adadelta, adafactor, adagrad, adam,",
+        ),
+        ("train.py --loss accuracy", "--loss: it must be binary_crossentropy, binary_focal"),
+        ("train.py --initializer he", "--initializer: it must be glorot_normal, glorot_uniform,"),
+        ("train.py --momentum 2", "--momentum: it must be from 0 to 1, not '2'"),
+        ("train.py --optimizer adam --momentum 0.9", "adam has no momentum: leave it out, or take"),
+        ("train.py --nesterov", "nesterov needs sgd or muon, with a momentum such as 0.9"),
+        ("seed_study.py --optimizer lion --momentum 0.9", "lion has no momentum"),
+        ("train.py --device cuda", "--device: it must be such as cpu, gpu or gpu:1, not 'cuda'"),
         ("seed_study.py --csv a.txt", "--csv: it must end in .csv"),
         ("seed_study.py --to-file a.pdf", "--to-file"),
         (

@@ -1,12 +1,16 @@
+import os
 import re
+import subprocess
+import sys
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from conftest import ROOT
 
 import keras_xor
-from keras_xor import training
+from keras_xor import Recipe, training
 from keras_xor.data import TRUTH_TABLE, steps_per_stack
 
 
@@ -31,11 +35,13 @@ def sgd_in_numpy(weights, batches, learning_rate):
     ("steps", "batch_size", "learning_rate"), [(1_000, 32, 0.01), (997, 5, 0.3), (1, 1, 0.01)]
 )
 def test_against_numpy(steps, batch_size, learning_rate):
-    model = keras_xor.build_model(learning_rate, seed=3)
+    model = keras_xor.build_model(Recipe(learning_rate=learning_rate), seed=3)
     batches = keras_xor.xor_batches(batch_size, seed=4).take(steps).as_numpy_iterator()
     weights, loss, accuracy = sgd_in_numpy(model.get_weights(), batches, learning_rate)
 
-    history = keras_xor.train(model, 1, steps, batch_size, seed=4).history
+    history = keras_xor.train(
+        model, Recipe(epochs=1, steps_per_epoch=steps, batch_size=batch_size), seed=4
+    ).history
 
     assert model.optimizer.iterations == steps
     for actual, expected in zip(model.get_weights(), weights, strict=True):
@@ -51,7 +57,10 @@ def test_against_plain_fit(steps_per_execution):
         keras_xor.xor_batches(seed=2), epochs=2, steps_per_epoch=500, shuffle=False, verbose=0
     )
     history = keras_xor.train(
-        stacked, epochs=2, steps_per_epoch=500, seed=2, steps_per_execution=steps_per_execution
+        stacked,
+        Recipe(epochs=2, steps_per_epoch=500),
+        seed=2,
+        steps_per_execution=steps_per_execution,
     )
 
     assert plain.optimizer.iterations == stacked.optimizer.iterations == 1_000
@@ -73,7 +82,7 @@ def test_the_recipe_at_the_default_seed(trained):
 def test_same_seed_same_weights():
     def weights(seed):
         model = keras_xor.build_model(seed=seed)
-        keras_xor.train(model, epochs=2, steps_per_epoch=50, seed=seed)
+        keras_xor.train(model, Recipe(epochs=2, steps_per_epoch=50), seed=seed)
         return np.concatenate([weight.ravel() for weight in model.get_weights()])
 
     first = weights(5)
@@ -90,9 +99,11 @@ def test_same_seed_same_weights():
     ],
 )
 def test_divergence(learning_rate, epochs, complaint):
-    model = keras_xor.build_model(learning_rate, seed=0)
+    model = keras_xor.build_model(Recipe(learning_rate=learning_rate), seed=0)
     with pytest.raises(keras_xor.KerasXorError, match=f"training diverged, {complaint}"):
-        keras_xor.train(model, epochs, steps_per_epoch=1_000, steps_per_execution=100, seed=0)
+        keras_xor.train(
+            model, Recipe(epochs=epochs, steps_per_epoch=1_000), steps_per_execution=100, seed=0
+        )
     assert model.optimizer.iterations < 1_000  # It ends in the midst of the epoch.
 
 
@@ -101,7 +112,7 @@ def test_bad_initial_epoch(initial_epoch):
     with pytest.raises(
         keras_xor.KerasXorError, match="initial_epoch must be a whole number from 0"
     ):
-        keras_xor.train(keras_xor.build_model(), epochs=2, initial_epoch=initial_epoch)
+        keras_xor.train(keras_xor.build_model(), Recipe(epochs=2), initial_epoch=initial_epoch)
 
 
 def test_callbacks_may_freeze_a_layer_before_the_first_step():
@@ -111,7 +122,7 @@ def test_callbacks_may_freeze_a_layer_before_the_first_step():
 
     model = keras_xor.build_model()
     hidden, _, output, _ = model.get_weights()
-    keras_xor.train(model, 1, 50, callbacks=[Freeze()])
+    keras_xor.train(model, Recipe(epochs=1, steps_per_epoch=50), callbacks=[Freeze()])
     np.testing.assert_array_equal(model.get_weights()[0], hidden)
     assert not np.array_equal(model.get_weights()[2], output)
 
@@ -132,7 +143,10 @@ class Recorder(keras.callbacks.Callback):
 def test_exactly_the_steps_asked_for(steps, ends):
     recorder, model = Recorder(), keras_xor.build_model()
     history = keras_xor.train(
-        model, 2, steps, batch_size=2, steps_per_execution=500, callbacks=[recorder]
+        model,
+        Recipe(epochs=2, steps_per_epoch=steps, batch_size=2),
+        steps_per_execution=500,
+        callbacks=[recorder],
     )
     assert recorder.batches == [end - 1 for end in ends] * 2
     assert recorder.iterations == [end + done for done in (0, steps) for end in ends]
@@ -140,7 +154,12 @@ def test_exactly_the_steps_asked_for(steps, ends):
 
 
 def test_the_progress_bar_counts_steps(capsys):
-    keras_xor.train(keras_xor.build_model(), 2, 250, steps_per_execution=100, verbose=1)
+    keras_xor.train(
+        keras_xor.build_model(),
+        Recipe(epochs=2, steps_per_epoch=250),
+        steps_per_execution=100,
+        verbose=1,
+    )
     output = capsys.readouterr().out
     assert "Epoch 2/2" in output
     shown = set(re.findall(r"(\d+)/250", output))  # Keras draws at most every 50 ms.
@@ -148,7 +167,7 @@ def test_the_progress_bar_counts_steps(capsys):
 
 
 def test_silent_by_default(capfd):
-    keras_xor.train(keras_xor.build_model(), epochs=1, steps_per_epoch=2)
+    keras_xor.train(keras_xor.build_model(), Recipe(epochs=1, steps_per_epoch=2))
     assert capfd.readouterr() == ("", "")
 
 
@@ -168,13 +187,15 @@ def test_callbacks_may_stop_the_training():
         def on_epoch_end(self, epoch, logs=None):
             self.model.stop_training = True
 
-    assert keras_xor.train(keras_xor.build_model(), 5, 3, callbacks=[Stop()]).epoch == [0]
+    assert keras_xor.train(
+        keras_xor.build_model(), Recipe(epochs=5, steps_per_epoch=3), callbacks=[Stop()]
+    ).epoch == [0]
 
 
 def test_recorder():
     model, recorder = keras_xor.build_model(), keras_xor.files.Recorder()
     before = model.get_weights()
-    keras_xor.train(model, epochs=3, steps_per_epoch=5, callbacks=[recorder])
+    keras_xor.train(model, Recipe(epochs=3, steps_per_epoch=5), callbacks=[recorder])
     for weight, start, end in zip(recorder.weights, before, model.get_weights(), strict=True):
         assert weight.shape == (4, *start.shape)
         np.testing.assert_array_equal(weight[0], start)
@@ -185,7 +206,7 @@ def test_recorder():
 def test_fit_is_plain_again_afterwards():
     model = keras_xor.build_model()
     model.compile("sgd", "mse", steps_per_execution=3)
-    keras_xor.train(model, epochs=1, steps_per_epoch=20)
+    keras_xor.train(model, Recipe(epochs=1, steps_per_epoch=20))
     assert model.steps_per_execution == 3
     model.fit(keras_xor.xor_batches(), steps_per_epoch=6, shuffle=False, verbose=0)
     assert model.optimizer.iterations == 26
@@ -194,7 +215,7 @@ def test_fit_is_plain_again_afterwards():
 def test_any_loss_optimizer_and_metric():
     model = keras_xor.build_model(seed=0)
     model.compile("adam", "mse", metrics=["mae", "auc"], jit_compile=True)
-    history = keras_xor.train(model, epochs=3, steps_per_epoch=300, seed=0).history
+    history = keras_xor.train(model, Recipe(epochs=3, steps_per_epoch=300), seed=0).history
     assert set(history) == {"loss", "mae", "auc"}
     assert history["auc"][-1] == pytest.approx(1)
     assert history["loss"][-1] < history["loss"][0]
@@ -247,9 +268,11 @@ def of_class(kind, **options):
 )
 def test_whatever_fit_heeds(build):
     plain, stacked = build(), build()
-    options = {"epochs": 2, "steps_per_epoch": 20}
-    expected = plain.fit(keras_xor.xor_batches(seed=2), **options, shuffle=False, verbose=0)
-    history = keras_xor.train(stacked, **options, seed=2, steps_per_execution=7)
+    recipe = Recipe(epochs=2, steps_per_epoch=20)
+    expected = plain.fit(
+        keras_xor.xor_batches(seed=2), epochs=2, steps_per_epoch=20, shuffle=False, verbose=0
+    )
+    history = keras_xor.train(stacked, recipe, seed=2, steps_per_execution=7)
     assert history.history.keys() == expected.history.keys()
     for name, values in expected.history.items():
         np.testing.assert_allclose(history.history[name], values, rtol=1e-5)
@@ -266,17 +289,17 @@ def test_run_eagerly_runs_eagerly():
             return super().train_step(data)
 
     model = of_class(Eager, run_eagerly=True, jit_compile=False)()
-    keras_xor.train(model, epochs=2, steps_per_epoch=3)
+    keras_xor.train(model, Recipe(epochs=2, steps_per_epoch=3))
     assert seen == [0, 1, 2, 3, 4, 5]
 
 
 def test_training_within_a_callback():
     class Within(keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):
-            keras_xor.train(self.model, epochs=1, steps_per_epoch=5, steps_per_execution=2)
+            keras_xor.train(self.model, Recipe(epochs=1, steps_per_epoch=5), steps_per_execution=2)
 
     model = keras_xor.build_model()
-    history = keras_xor.train(model, epochs=3, steps_per_epoch=10, callbacks=[Within()])
+    history = keras_xor.train(model, Recipe(epochs=3, steps_per_epoch=10), callbacks=[Within()])
     assert model.optimizer.iterations == 45
     assert history.epoch == [0, 1, 2]
     model.fit(keras_xor.xor_batches(), steps_per_epoch=6, shuffle=False, verbose=0)
@@ -345,10 +368,17 @@ def test_the_batch_hooks_are_called_once_a_run(tmp_path):
         def on_train_batch_begin(self, batch, logs=None):
             rates.append(batch)
 
-    keras_xor.train(keras_xor.build_model(), 2, 1_000, callbacks=[Rate()])
+    keras_xor.train(
+        keras_xor.build_model(), Recipe(epochs=2, steps_per_epoch=1_000), callbacks=[Rate()]
+    )
     assert rates == [0, 0]
     rates.clear()
-    keras_xor.train(keras_xor.build_model(), 1, 1_000, steps_per_execution=100, callbacks=[Rate()])
+    keras_xor.train(
+        keras_xor.build_model(),
+        Recipe(epochs=1, steps_per_epoch=1_000),
+        steps_per_execution=100,
+        callbacks=[Rate()],
+    )
     assert rates == [*range(0, 1_000, 100)]
 
 
@@ -358,7 +388,7 @@ def test_one_trace_for_one_run(monkeypatch):
     monkeypatch.setattr(
         keras.Model, "train_step", lambda *data: traces.append(1) or train_step(*data)
     )
-    keras_xor.train(keras_xor.build_model(), epochs=2, steps_per_epoch=30)
+    keras_xor.train(keras_xor.build_model(), Recipe(epochs=2, steps_per_epoch=30))
     assert len(traces) == 1
 
 
@@ -373,15 +403,11 @@ def test_stacks_are_small(steps_per_epoch, batch_size):
 @pytest.mark.parametrize(
     "arguments",
     [
-        {"epochs": 0},
-        {"steps_per_epoch": 1.5},
-        {"batch_size": -1},
+        {"recipe": 10},
         {"seed": "x"},
         {"steps_per_execution": 0},
-        {"epochs": 10**5_000},
-        {"steps_per_epoch": 10**5_000},
         {"steps_per_execution": 2**60},
-        {"steps_per_execution": 10**12, "steps_per_epoch": 10**12},
+        {"steps_per_execution": 10**12, "recipe": Recipe(steps_per_epoch=10**12)},
         {"verbose": "x"},
         {"verbose": np.zeros(2)},
     ],
@@ -393,3 +419,40 @@ def test_bad_arguments(arguments):
 
 def test_the_device_has_a_name():
     assert re.fullmatch(r"[ctg]pu:\d+", training.device())
+
+
+ON_DEVICES = """
+import keras
+import two_cpus
+import keras_xor
+from keras_xor.runtime import on_device
+from keras_xor.study import program
+
+devices = []
+class Runs(program._Runs):
+    def start(self, seeds):
+        devices.extend(weight.value.device for weight in self._weights)
+        return super().start(seeds)
+
+program._Runs = Runs
+recipe = keras_xor.Recipe(epochs=1, steps_per_epoch=3)
+for name in ("cpu:0", "cpu:1"):
+    with on_device(name):
+        model = keras_xor.build_model(recipe)
+        keras_xor.train(model, recipe)
+        keras_xor.seed_study(recipe, seeds=2)
+    devices += [weight.value.device for weight in (*model.weights, *model.optimizer.variables)]
+    print({device[-5:] for device in devices}, model.optimizer.iterations.numpy())
+    devices.clear()
+"""
+
+
+def test_on_a_device():
+    done = subprocess.run(
+        [sys.executable, "-c", ON_DEVICES],
+        check=True,
+        env=os.environ | {"PYTHONPATH": str(ROOT / "tests")},
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout == "{'CPU:0'} 3\n{'CPU:1'} 3\n"

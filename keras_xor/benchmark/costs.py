@@ -15,10 +15,10 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from keras_xor import recipe
 from keras_xor.benchmark import rivals
 from keras_xor.data import random_examples, xor_batches
 from keras_xor.model import build_model
+from keras_xor.recipe import GUIDE, Recipe
 from keras_xor.study.program import seed_study
 from keras_xor.training import device, train
 
@@ -68,7 +68,7 @@ def step_costs(repeats=15):
     ways = {
         "Keras fit": _fit(1, repeats),
         "Keras fit, steps_per_execution=1000": _fit(1_000, repeats),
-        "keras_xor.train": _train(recipe.BATCH_SIZE, recipe.STEPS_PER_EPOCH, repeats),
+        "keras_xor.train": _train(GUIDE.batch_size, GUIDE.steps_per_epoch, repeats),
         "NumPy loop": rival_seconds(rivals.numpy_epoch, repeats),
     }
     if has_jax():
@@ -77,7 +77,7 @@ def step_costs(repeats=15):
     return [
         {
             "how": how,
-            **_microseconds(seconds, recipe.STEPS_PER_EPOCH),
+            **_microseconds(seconds, GUIDE.steps_per_epoch),
             "ratio": statistics.median(seconds) / ours,
         }
         for how, seconds in ways.items()
@@ -104,7 +104,7 @@ def study_costs(sizes=(100, 1_000), repeats=3):
         sizes: Numbers of seeds. Defaults to 100 and 1000.
         repeats: Studies that are timed of each size. Defaults to 3.
     """
-    steps = recipe.EPOCHS * recipe.STEPS_PER_EPOCH
+    steps = GUIDE.epochs * GUIDE.steps_per_epoch
     return [{"seeds": size, **_microseconds(_study(size, repeats), steps * size)} for size in sizes]
 
 
@@ -112,7 +112,7 @@ def _study(size, repeats):
     seconds = []
     for _ in range(repeats):
         start = time.perf_counter()
-        seed_study(size)
+        seed_study(seeds=size)
         seconds.append(time.perf_counter() - start)
     return seconds
 
@@ -140,7 +140,7 @@ def _fit(steps_per_execution, repeats):
     model.fit(
         xor_batches(seed=0),
         epochs=1 + repeats,
-        steps_per_epoch=recipe.STEPS_PER_EPOCH,
+        steps_per_epoch=GUIDE.steps_per_epoch,
         shuffle=False,
         callbacks=[stopwatch],
         verbose=0,
@@ -149,19 +149,20 @@ def _fit(steps_per_execution, repeats):
 
 
 def _train(batch_size, steps, repeats):
+    recipe = Recipe(epochs=1 + repeats, steps_per_epoch=steps, batch_size=batch_size)
     stopwatch = _Stopwatch()
-    train(build_model(seed=0), 1 + repeats, steps, batch_size, seed=0, callbacks=[stopwatch])
+    train(build_model(recipe, seed=0), recipe, seed=0, callbacks=[stopwatch])
     return stopwatch.seconds[1:]
 
 
 def rival_seconds(epoch, repeats):
     """Seconds of each epoch of a rival, drawing its batches included."""
     weights, rng = build_model(seed=0).get_weights(), np.random.default_rng(0)
-    shape = (recipe.STEPS_PER_EPOCH, recipe.BATCH_SIZE, 1)
+    shape = (GUIDE.steps_per_epoch, GUIDE.batch_size, 1)
     seconds = []
     for _ in range(1 + repeats):
         start = time.perf_counter()
-        weights, loss, _ = epoch(weights, random_examples(rng, shape), recipe.LEARNING_RATE)
+        weights, loss, _ = epoch(weights, random_examples(rng, shape), GUIDE.learning_rate)
         float(loss)  # JAX returns before it has finished.
         seconds.append(time.perf_counter() - start)
     return seconds[1:]

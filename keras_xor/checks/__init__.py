@@ -5,9 +5,22 @@ Nothing here imports anything heavy, so that a script answers at once.
 """
 
 from keras_xor.checks.errors import KerasXorError, one_line, shown
-from keras_xor.checks.names import activation, rankdir
+from keras_xor.checks.names import (
+    ACTIVATIONS,
+    INITIALIZERS,
+    LOSSES,
+    OPTIMIZERS,
+    activation,
+    device,
+    kernel_initializer,
+    loss,
+    optimizer,
+    rankdir,
+)
 from keras_xor.checks.numbers import (
     MOST_HIDDEN_UNITS,
+    RESOLUTION,
+    SEEDS,
     batch_size,
     count,
     dpi,
@@ -15,9 +28,11 @@ from keras_xor.checks.numbers import (
     hidden_units,
     is_number,
     learning_rate,
+    momentum,
     resolution,
     seed,
     seeds,
+    switch,
     whole_number,
 )
 from keras_xor.checks.paths import (

@@ -5,7 +5,10 @@ import operator
 
 from keras_xor.checks.errors import KerasXorError, shown
 
+SEEDS = 1_000  # Defaults that a function shares with a script
+RESOLUTION = 50
 MOST_HIDDEN_UNITS = 256
+_MOST_HIDDEN_LAYERS = 4
 _LEAST_RATE, _LARGEST_RATE = 1.2e-38, 3.4e38  # Within them, a number is one in float32, too.
 
 
@@ -43,8 +46,18 @@ def seeds(value, name="it"):
 
 
 def hidden_units(value, name="it"):
-    """An int from 1 to 256, as many as are read back from a model file."""
-    return whole_number(value, name, highest=MOST_HIDDEN_UNITS)
+    """A tuple of 1 to 4 ints from 1 to 256, one a hidden layer; 8 and "4x4" are read as such."""
+    units = value.split("x") if isinstance(value, str) else value
+    units = units if isinstance(units, list | tuple) else [units]
+    try:
+        if not 1 <= len(units) <= _MOST_HIDDEN_LAYERS:
+            raise KerasXorError("too few or too many layers")
+        return tuple(whole_number(number, highest=MOST_HIDDEN_UNITS) for number in units)
+    except KerasXorError:
+        raise KerasXorError(
+            f"{name} must be a whole number from 1 to {MOST_HIDDEN_UNITS}, or up to "
+            f"{_MOST_HIDDEN_LAYERS} of them such as 4x4, not {shown(value)}"
+        ) from None
 
 
 def dpi(value, name="it"):
@@ -79,6 +92,21 @@ def learning_rate(value, name="it"):
             "beyond, it is 0 or infinite in float32"
         )
     return number
+
+
+def momentum(value, name="it"):
+    """A float from 0 to 1."""
+    number = finite_number(value, name)
+    if not 0 <= number <= 1:
+        raise KerasXorError(f"{name} must be from 0 to 1, not {shown(value)}")
+    return number
+
+
+def switch(value, name="it"):
+    """A bool."""
+    if not isinstance(value, bool):
+        raise KerasXorError(f"{name} must be True or False, not {shown(value)}")
+    return value
 
 
 def is_number(text):

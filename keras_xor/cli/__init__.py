@@ -1,5 +1,16 @@
 """What the scripts share: options, output, errors in one line."""
 
 from keras_xor.cli.output import prediction_table, say, table
-from keras_xor.cli.parser import Parser, add_checked, add_recipe, checked
+from keras_xor.cli.parser import (
+    MODEL_FILE,
+    Parser,
+    add_chart,
+    add_checked,
+    add_device,
+    add_recipe,
+    add_trained_model,
+    checked,
+    recipe_of,
+    settings_of,
+)
 from keras_xor.cli.running import run

@@ -1,11 +1,15 @@
 """Options and their values."""
 
 import argparse
+import dataclasses
 import sys
 
-from keras_xor import checks, recipe
+from keras_xor import checks
 from keras_xor.checks import KerasXorError
 from keras_xor.cli.output import say
+from keras_xor.recipe import Recipe
+
+MODEL_FILE = "artifacts/xor.keras"
 
 
 class Parser(argparse.ArgumentParser):
@@ -22,24 +26,6 @@ class Parser(argparse.ArgumentParser):
         sys.exit(2)
 
 
-def add_checked(parser, name, check, default=None, help="", metavar="N"):
-    """Add to a parser or group an option of one value, read by a check of `keras_xor.checks`."""
-    if default is not None:
-        help += "; default: %(default)s"
-    parser.add_argument(name, type=checked(check), default=default, help=help, metavar=metavar)
-
-
-def add_recipe(parser):
-    """Add the options of the numbers that training goes by."""
-    for name, check, default, help in (
-        ("--epochs", checks.count, recipe.EPOCHS, "rounds of training"),
-        ("--steps-per-epoch", checks.count, recipe.STEPS_PER_EPOCH, "batches in an epoch"),
-        ("--batch-size", checks.batch_size, recipe.BATCH_SIZE, "examples in a batch"),
-        ("--learning-rate", checks.learning_rate, recipe.LEARNING_RATE, "of SGD"),
-    ):
-        add_checked(parser, name, check, default, help)
-
-
 def checked(check):
     """A check of `keras_xor.checks` as an argparse `type`."""
 
@@ -50,3 +36,67 @@ def checked(check):
             raise argparse.ArgumentTypeError(error) from None
 
     return convert
+
+
+def add_checked(parser, name, check, default=None, help="", metavar="N", **options):
+    """Add to a parser or group an option of one value, read by a check of `keras_xor.checks`."""
+    if default is not None:
+        help += "; default: %(default)s"
+    parser.add_argument(
+        name, type=checked(check), default=default, help=help, metavar=metavar, **options
+    )
+
+
+def add_trained_model(parser):
+    """Add --model, a file that train.py wrote."""
+    help = "a model that train.py wrote"
+    add_checked(parser, "--model", checks.model_file, MODEL_FILE, help, "FILE")
+
+
+def add_chart(parser, default=None):
+    """Add --to-file, where a chart is written."""
+    help = "the chart, .png, .svg, .html or .json"
+    add_checked(parser, "--to-file", checks.chart_file, default, help, "FILE")
+
+
+def add_device(parser):
+    """Add --device, on which `run` runs the script."""
+    help = "such as cpu, gpu or gpu:1; default: a GPU, if there is one"
+    add_checked(parser, "--device", checks.device, None, help, "NAME")
+
+
+def add_recipe(parser):
+    """Add an option for each field of `Recipe`."""
+    for field in _fields():
+        name, help = _option(field.name), field.metadata["help"]
+        if field.type is bool:
+            parser.add_argument(name, action="store_true", dest=field.name, help=help)
+        else:
+            metavar = "NAME" if field.type is str else "N"
+            check, default = field.metadata["check"], _text(field.default)
+            add_checked(parser, name, check, default, help, metavar, dest=field.name)
+
+
+def recipe_of(parser, args):
+    """The `Recipe` of the options that `add_recipe` added."""
+    try:
+        return Recipe(**{field.name: getattr(args, field.name) for field in _fields()})
+    except KerasXorError as error:
+        parser.error(error)
+
+
+def settings_of(recipe):
+    """The fields of a recipe as text, by the names of their options."""
+    return {_option(field.name): _text(getattr(recipe, field.name)) for field in _fields()}
+
+
+def _fields():
+    return dataclasses.fields(Recipe)
+
+
+def _option(name):
+    return "--" + name.removeprefix("kernel_").replace("_", "-")
+
+
+def _text(value):
+    return "x".join(map(str, value)) if isinstance(value, tuple) else str(value)

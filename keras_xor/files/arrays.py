@@ -24,11 +24,12 @@ def write_arrays(file, arrays):
     file.write_bytes(content.getbuffer())
 
 
-def read_arrays(file):
-    """The arrays of a NumPy archive, by their names, that takes no more memory than the file.
+def read_arrays(file, wanted=lambda name: True):
+    """The arrays of a NumPy archive, by their names; they take no more memory than the file.
 
     Args:
         file: The archive, open for reading in binary.
+        wanted: Whether to read the array of a name. Defaults to all.
 
     Raises:
         KerasXorError: it is too large or not as NumPy's `savez` writes it; or whatever
@@ -43,7 +44,9 @@ def read_arrays(file):
         if sum(member.file_size for member in members) > size:
             raise KerasXorError("its members overlap")
         return {
-            name.removesuffix(".npy"): _array(archive.read(name)) for name in archive.namelist()
+            name.removesuffix(".npy"): _array(archive.read(name))
+            for name in archive.namelist()
+            if wanted(name)
         }
 
 

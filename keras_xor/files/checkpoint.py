@@ -57,7 +57,7 @@ class Checkpoint(keras.callbacks.History):
             and why the file is not of this run, which is empty if it is, or there is none.
         """
         try:
-            state, difference = self._read()
+            state, difference = self._read("settings", "history")
         except KerasXorError as error:
             return 0, str(error)
         return _epochs_done(state) if state and not difference else 0, difference
@@ -77,7 +77,7 @@ class Checkpoint(keras.callbacks.History):
             KerasXorError: the file is not a checkpoint of such a model, or one of other
                 settings or of more than `epochs`.
         """
-        state, difference = self._read()
+        state, difference = self._read("settings", "history", "variables", "record")
         if difference:
             raise KerasXorError(
                 f"cannot resume, since {difference}: give the same, or start anew without --resume"
@@ -102,13 +102,13 @@ class Checkpoint(keras.callbacks.History):
             with contextlib.suppress(OSError):  # It stays, as one of a run that is done.
                 self.path.unlink(missing_ok=True)
 
-    def _read(self):
-        """The state in the file, empty where there is none, and how its settings differ."""
+    def _read(self, *groups):
+        """Groups of the state in the file, if there is one; and how its settings differ."""
         if not self.path.exists():
             return {}, ""
         with opening(self.path, "checkpoint") as file:
             try:
-                state = _load(file)
+                state = _load(file, groups)
                 difference = ", and ".join(
                     f"{name} was {state['settings'][name]}, not {value}"
                     for name, value in self._settings.items()
@@ -171,11 +171,9 @@ def _save(state, path):
         write_arrays(new, arrays)
 
 
-def _load(file):
-    state = {}
-    for key, array in read_arrays(file).items():
+def _load(file, groups):
+    state = {group: {} for group in groups}
+    for key, array in read_arrays(file, lambda key: key.split("/")[0] in groups).items():
         group, name = key.split("/", maxsplit=1)
-        state.setdefault(group, {})[name] = array
-    if not state.keys() <= {"settings", "history", "variables", "record"}:
-        raise ValueError("it holds something else")
+        state[group][name] = array
     return state

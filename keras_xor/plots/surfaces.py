@@ -5,7 +5,7 @@ import contourpy
 import keras
 import numpy as np
 
-from keras_xor import checks, recipe
+from keras_xor import checks
 from keras_xor.checks import KerasXorError, shown
 from keras_xor.files.record import Recorder
 from keras_xor.model import check_model
@@ -26,7 +26,7 @@ _SURFACE = {
 }
 
 
-def surface(model, resolution=recipe.RESOLUTION):
+def surface(model, resolution=checks.RESOLUTION):
     """Chart what `model` says over the unit square.
 
     The Axon guide ends with this plot, in two colours. Here are the probabilities, with
@@ -48,7 +48,7 @@ def surface(model, resolution=recipe.RESOLUTION):
     )
 
 
-def surface_by_epoch(record, resolution=recipe.RESOLUTION):
+def surface_by_epoch(record, resolution=checks.RESOLUTION):
     """Chart how the surface formed, with a slider over the epochs.
 
     Args:
@@ -81,7 +81,7 @@ def surface_by_epoch(record, resolution=recipe.RESOLUTION):
     )
 
 
-def surface_multiples(record, resolution=recipe.RESOLUTION):
+def surface_multiples(record, resolution=checks.RESOLUTION):
     """Chart how the surface formed, as up to eight small surfaces side by side.
 
     Args:

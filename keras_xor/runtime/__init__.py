@@ -1,5 +1,5 @@
 """The process that TensorFlow runs in: its backend, its noise and its interrupts."""
 
-from keras_xor.runtime.backend import import_keras, keras_backend
+from keras_xor.runtime.backend import import_keras, keras_backend, on_device
 from keras_xor.runtime.interrupts import held_interrupts
 from keras_xor.runtime.quiet import no_warnings, silence

@@ -1,5 +1,6 @@
 """Keras on TensorFlow, loaded without a word."""
 
+import contextlib
 import gc
 import importlib
 import os
@@ -30,3 +31,23 @@ def import_keras():
         importlib.import_module("keras")
     gc.freeze()  # What an import makes, stays: looking through it for garbage takes a second.
     gc.enable()
+
+
+@contextlib.contextmanager
+def on_device(name):
+    """Run a block on the device of a name, such as "cpu:0", or on Keras's own choice, if `None`.
+
+    Raises:
+        KerasXorError: there is no such device.
+    """
+    keras = importlib.import_module("keras")
+    if name is None:
+        yield
+        return
+    devices = [
+        device for kind in ("cpu", "gpu", "tpu") for device in keras.distribution.list_devices(kind)
+    ]
+    if name not in devices:
+        raise KerasXorError(f"there is no device {name}: take {' or '.join(devices)}")
+    with keras.device(name):
+        yield

@@ -1,46 +1,36 @@
-"""The recipe under many seeds at once: was a result luck?"""
+"""A recipe under many seeds at once: was a result luck?"""
 
+import functools
 import math
+from typing import NamedTuple
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_xor import checks, recipe
+from keras_xor import checks
+from keras_xor.checks import KerasXorError
 from keras_xor.data import TRUTH_TABLE, dataset_of, random_examples, steps_per_stack
 from keras_xor.model import build_model, kernel_initializers
-from keras_xor.runtime.interrupts import held_interrupts
+from keras_xor.recipe import GUIDE, check_recipe
+from keras_xor.runtime import held_interrupts
 from keras_xor.study.summary import POINTS
 
 _MOST_ACTIVATIONS = 2**23  # In a step of all the runs that are trained together.
+_OF_WHOLE_KERNELS = ("adafactor", "muon")
 
 
-def seed_study(
-    seeds=recipe.SEEDS,
-    seed=recipe.SEED,
-    epochs=recipe.EPOCHS,
-    steps_per_epoch=recipe.STEPS_PER_EPOCH,
-    batch_size=recipe.BATCH_SIZE,
-    learning_rate=recipe.LEARNING_RATE,
-    hidden_units=recipe.HIDDEN_UNITS,
-    activation=recipe.ACTIVATION,
-    verbose=0,
-):
-    """Train the network under many seeds, in one XLA program.
+def seed_study(recipe=GUIDE, seeds=checks.SEEDS, seed=0, verbose=0):
+    """Train the network of a recipe under many seeds, in one XLA program.
 
     A run is what `build_model` and `train` give with its seed, but for the rounding of
     float32.
 
     Args:
+        recipe: A `Recipe`. Defaults to the guide's.
         seeds: How many runs, 1 to 10**6. Defaults to 1000.
         seed: Whole number of at least 0, from which the seeds of the runs follow.
             Defaults to 0.
-        epochs: As for `train`.
-        steps_per_epoch: As for `train`.
-        batch_size: As for `train`.
-        learning_rate: As for `build_model`.
-        hidden_units: As for `build_model`.
-        activation: As for `build_model`.
         verbose: 1 for a progress bar with the time left, which counts the steps of all
             runs. Defaults to 0, silent.
 
@@ -51,32 +41,36 @@ def seed_study(
         classified right for good, or `None` where they are not in the end.
 
     Raises:
-        KerasXorError: an argument is out of range.
+        KerasXorError: an argument is out of range, or the optimizer is one that treats a kernel
+            as a whole (adafactor, muon) and so cannot train the kernels of all runs as one.
     """
+    check_recipe(recipe)
+    if recipe.optimizer in _OF_WHOLE_KERNELS:
+        raise KerasXorError(
+            f"a study cannot use {recipe.optimizer}, which treats each kernel as a whole: "
+            "take another optimizer, or train.py for a single run"
+        )
     seeds = checks.seeds(seeds, "seeds")
     seed = checks.seed(seed, "seed")
-    epochs = checks.count(epochs, "epochs")
-    steps_per_epoch = checks.count(steps_per_epoch, "steps_per_epoch")
-    batch_size = checks.batch_size(batch_size, "batch_size")
-    hidden_units = checks.hidden_units(hidden_units, "hidden_units")
-    model = build_model(learning_rate, None, hidden_units, activation)
 
     run_seeds = np.random.SeedSequence(seed).generate_state(seeds, np.uint64)
-    groups = math.ceil(seeds * batch_size * hidden_units / _MOST_ACTIVATIONS)
-    train_stack = _stack_function(model, steps_per_epoch)
-    steps = epochs * steps_per_epoch
+    activations = seeds * recipe.batch_size * sum(recipe.hidden_units)
+    groups = np.array_split(run_seeds, min(seeds, math.ceil(activations / _MOST_ACTIVATIONS)))
+    steps = recipe.epochs * recipe.steps_per_epoch
     bar = keras.utils.Progbar(seeds * steps, verbose=verbose)
+    runs_of = functools.cache(lambda count: _Runs(recipe, count))
     rows = []
     with held_interrupts() as raise_held:
-        for group in np.array_split(run_seeds, min(groups, seeds)):
+        for group in groups:
             group = group.tolist()
-            state = _initial_state(model, group)
+            runs = runs_of(len(group))
+            state = runs.start(group)
             raise_held()
-            for x, y in _stacked_batches(group, steps, batch_size).prefetch(1):
-                state = train_stack(state, x, y)
+            for x, y in _stacked_batches(group, steps, recipe.batch_size).prefetch(1):
+                state = runs.train(state, x, y)
                 bar.add(len(y) * len(group))
                 raise_held()
-            rows += _rows(group, state, steps_per_epoch)
+            rows += _rows(group, state, recipe)
     return rows
 
 
@@ -94,64 +88,95 @@ def _stacked_batches(seeds, steps, batch_size):
     return dataset_of(stacks, (None, len(seeds), batch_size, 1))
 
 
-def _initial_state(model, seeds):
-    """Steps done; of each run, the weights, the loss of the epoch, answers, last step wrong."""
-    runs = len(seeds)
-    weights = [np.zeros((runs, *weight.shape), np.float32) for weight in model.weights]
-    for run, seed in enumerate(seeds):
-        for kernel, initializer in zip(weights[::2], kernel_initializers(seed), strict=True):
-            kernel[run] = initializer(kernel.shape[1:], "float32")
-    return (
-        tf.constant(0, tf.int64),
-        [tf.constant(weight) for weight in weights],
-        tf.zeros(runs),
-        tf.zeros((runs, len(POINTS))),
-        tf.zeros(runs, tf.int64),
-    )
+class _State(NamedTuple):
+    """How far the runs are: a number or, but for `steps`, one of each run."""
+
+    steps: tf.Tensor
+    losses: tf.Tensor  # The sum over the steps of this epoch
+    answers: tf.Tensor  # At the four points
+    last_wrong: tf.Tensor  # The last step after which an answer was wrong, counted from 1
 
 
-def _stack_function(model, steps_per_epoch):
-    """As in `keras_xor.training`, with the step of one run vectorized over all of them."""
-    x1, x2 = np.array(TRUTH_TABLE, np.float32).reshape(2, -1, 1)
-    truth = (x1 != x2)[:, 0]
+class _Runs:
+    """As many runs of a recipe as are trained together: each variable is that of all of them."""
 
-    def step_of_run(run):
+    def __init__(self, recipe, count):
+        self._recipe, self._count = recipe, count
+        self._model = build_model(recipe)
+        self._optimizer = self._model.optimizer
+        self._weights = [
+            keras.Variable(np.zeros((count, *weight.shape)), dtype="float32")
+            for weight in self._model.trainable_variables
+        ]
+        self._optimizer.build(self._weights)
+        self._untrained = [variable.numpy() for variable in self._optimizer.variables]
+        self._points = dict(
+            zip(("x1", "x2"), np.array(TRUTH_TABLE, np.float32).reshape(2, -1, 1), strict=True)
+        )
+
+    def start(self, seeds):
+        """Give each run the initial weights of its seed."""
+        initial = [np.zeros(weight.shape, np.float32) for weight in self._weights]
+        for run, seed in enumerate(seeds):
+            initializers = kernel_initializers(self._recipe, seed)
+            for kernel, initializer in zip(initial[::2], initializers, strict=True):
+                kernel[run] = initializer(kernel.shape[1:], "float32")
+        for variable, value in zip(
+            (*self._weights, *self._optimizer.variables), (*initial, *self._untrained), strict=True
+        ):
+            variable.assign(value)
+        return _State(
+            tf.constant(0, tf.int64),
+            tf.zeros(self._count),
+            tf.zeros((self._count, len(POINTS))),
+            tf.zeros(self._count, tf.int64),
+        )
+
+    @functools.cached_property
+    def train(self):
+        """The program: as in `keras_xor.training`, a fold over a stack of batches of all runs."""
+
+        @tf.function(jit_compile=True, autograph=False)
+        def train_stack(state, x, y):
+            return tf.foldl(self._step, (x, y), initializer=state)
+
+        return train_stack
+
+    def _step(self, state, batches):
+        loss, gradients = keras.ops.vectorized_map(
+            self._loss_and_gradients, ([weight.value for weight in self._weights], *batches)
+        )
+        self._optimizer.apply(gradients, self._weights)
+        answers = keras.ops.vectorized_map(self._answers, [w.value for w in self._weights])
+        truth = np.not_equal(*TRUTH_TABLE)
+        right = tf.reduce_all((answers > 0.5) == truth, axis=1)
+        steps = state.steps + 1
+        earlier = tf.where(state.steps % self._recipe.steps_per_epoch == 0, 0.0, state.losses)
+        return _State(steps, earlier + loss, answers, tf.where(right, state.last_wrong, steps))
+
+    def _loss_and_gradients(self, run):
         weights, x, y = run
         with tf.GradientTape() as tape:
             tape.watch(weights)
-            probabilities, _ = model.stateless_call(weights, [], x, training=True)
-            loss = tf.cast(model.compute_loss(x, y, probabilities), tf.float32)
-        gradients = tape.gradient(loss, weights)
-        rate = tf.cast(model.optimizer.learning_rate, tf.float32)
-        weights = [w - rate * gradient for w, gradient in zip(weights, gradients, strict=True)]
-        answers, _ = model.stateless_call(weights, [], {"x1": x1, "x2": x2})
-        return weights, loss, answers[:, 0]
+            probabilities, _ = self._model.stateless_call(weights, [], x, training=True)
+            loss = tf.cast(self._model.compute_loss(x, y, probabilities), tf.float32)
+        return loss, tape.gradient(loss, weights)
 
-    def step_of_all(state, batches):
-        steps, weights, losses, _, last_wrong = state
-        weights, loss, answers = keras.ops.vectorized_map(step_of_run, (weights, *batches))
-        losses = tf.where(steps % steps_per_epoch == 0, 0.0, losses) + loss
-        right = tf.reduce_all((answers > 0.5) == truth, axis=1)
-        return steps + 1, weights, losses, answers, tf.where(right, last_wrong, steps + 1)
-
-    @tf.function(jit_compile=True, autograph=False)
-    def train_stack(state, x, y):
-        return tf.foldl(step_of_all, (x, y), initializer=state)
-
-    return train_stack
+    def _answers(self, weights):
+        probabilities, _ = self._model.stateless_call(weights, [], self._points)
+        return probabilities[:, 0]
 
 
-def _rows(seeds, state, steps_per_epoch):
-    steps, _, losses, answers, last_wrong = state
-    columns = [
-        column.numpy().tolist() for column in (losses / steps_per_epoch, answers, last_wrong)
-    ]
+def _rows(seeds, state, recipe):
+    columns = state.losses / recipe.steps_per_epoch, state.answers, state.last_wrong
     return [
         {
             "seed": seed,
             **dict(zip(POINTS, y, strict=True)),
             "loss": loss,
-            "steps_to_learn": wrong + 1 if wrong < int(steps) else None,
+            "steps_to_learn": wrong + 1 if wrong < int(state.steps) else None,
         }
-        for seed, loss, y, wrong in zip(seeds, *columns, strict=True)
+        for seed, loss, y, wrong in zip(
+            seeds, *(column.numpy().tolist() for column in columns), strict=True
+        )
     ]

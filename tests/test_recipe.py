@@ -1,0 +1,256 @@
+import dataclasses
+import json
+
+import keras
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import keras_xor
+from keras_xor import Recipe, checks
+from keras_xor.data import TRUTH_TABLE
+
+
+def test_the_defaults_are_the_guides():
+    assert dataclasses.asdict(Recipe()) == {
+        "hidden_units": (8,),
+        "activation": "tanh",
+        "kernel_initializer": "glorot_uniform",
+        "loss": "binary_crossentropy",
+        "optimizer": "sgd",
+        "learning_rate": 0.01,
+        "momentum": 0.0,
+        "nesterov": False,
+        "batch_size": 32,
+        "steps_per_epoch": 1_000,
+        "epochs": 10,
+    }
+
+
+recipes = st.builds(
+    Recipe,
+    hidden_units=st.lists(st.integers(1, 256), min_size=1, max_size=4),
+    activation=st.sampled_from(checks.ACTIVATIONS),
+    kernel_initializer=st.sampled_from(checks.INITIALIZERS),
+    loss=st.sampled_from(checks.LOSSES),
+    optimizer=st.sampled_from(["sgd", "rmsprop", "muon"]),
+    learning_rate=st.floats(1.2e-38, 3.4e38),
+    momentum=st.floats(0, 1),
+    batch_size=st.integers(1, 2**24),
+    steps_per_epoch=st.integers(1, 2**53),
+    epochs=st.integers(1, 2**53),
+)
+
+
+@given(recipe=recipes)
+def test_a_recipe_goes_through_json(recipe):
+    fields = json.loads(json.dumps(dataclasses.asdict(recipe)))
+    assert Recipe(**fields) == recipe
+    assert hash(Recipe(**fields)) == hash(recipe)
+
+
+def test_however_it_is_written():
+    assert Recipe(hidden_units="4x4", loss="mse", optimizer="Adam") == Recipe(
+        hidden_units=[4, 4], loss="MeanSquaredError", optimizer="adam"
+    )
+
+
+def test_a_recipe_cannot_be_changed():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        Recipe().epochs = 3
+    assert dataclasses.replace(Recipe(), epochs=3) == Recipe(epochs=3)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"hidden_units": 257},
+        {"activation": "tahn"},
+        {"activation": np.array(["tanh", "relu"])},
+        {"kernel_initializer": "he"},
+        {"loss": "accuracy"},
+        {"optimizer": "adma"},
+        {"learning_rate": 0},
+        {"learning_rate": float("nan")},
+        {"momentum": -0.5},
+        {"nesterov": "yes", "momentum": 0.9},
+        {"nesterov": True},
+        {"nesterov": True, "momentum": 0.9, "optimizer": "rmsprop"},
+        {"batch_size": 2**25},
+        {"steps_per_epoch": 1.5},
+        {"epochs": 10**5_000},
+    ],
+)
+def test_bad_fields(fields):
+    with pytest.raises(keras_xor.KerasXorError, match=next(iter(fields))) as refusal:
+        Recipe(**fields)
+    assert "\n" not in str(refusal.value)
+
+
+def test_each_field_reaches_the_model():
+    recipe = Recipe(
+        **{"hidden_units": (4, 3), "activation": "relu", "kernel_initializer": "he_normal"},
+        **{"loss": "huber", "learning_rate": 0.5, "momentum": 0.25, "nesterov": True},
+    )
+    model = keras_xor.build_model(recipe, seed=1)
+    *_, one, two, y = model.layers
+    assert [layer.name for layer in (one, two, y)] == ["hidden_1", "hidden_2", "y"]
+    assert [layer.units for layer in (one, two, y)] == [4, 3, 1]
+    assert [layer.activation.__name__ for layer in (one, two, y)] == ["relu", "relu", "sigmoid"]
+    initializers = [layer.kernel_initializer for layer in (one, two, y)]
+    assert {type(initializer) for initializer in initializers} == {keras.initializers.HeNormal}
+    assert len({initializer.seed for initializer in initializers}) == 3
+    assert model.loss == "huber"
+    optimizer = model.optimizer
+    assert type(optimizer) is keras.optimizers.SGD
+    assert (float(optimizer.learning_rate), optimizer.momentum) == (0.5, 0.25)
+    assert optimizer.nesterov is True
+
+
+# The lists of names, against Keras.
+
+
+@pytest.mark.parametrize("name", checks.OPTIMIZERS)
+def test_optimizers(tmp_path, name):
+    recipe = Recipe(optimizer=name, learning_rate=0.25)
+    optimizer = keras_xor.build_model(recipe).optimizer
+    assert type(optimizer) is type(keras.optimizers.get(name))
+    expected = keras.optimizers.get(name).get_config() | {"learning_rate": 0.25}
+    with_momentum = "momentum" in expected
+    expected |= {"momentum": 0.0} if with_momentum else {}
+    expected |= {"nesterov": False} if "nesterov" in expected else {}
+    assert optimizer.get_config() == expected | {"name": optimizer.name}
+    if with_momentum:
+        assert Recipe(optimizer=name, momentum=0.5).momentum == 0.5
+    else:
+        with pytest.raises(keras_xor.KerasXorError, match=f"{name} has no momentum"):
+            Recipe(optimizer=name, momentum=0.5)
+    check_files(tmp_path, recipe)
+
+
+@pytest.mark.parametrize(
+    ("get", "field", "name"),
+    [
+        *((keras.activations.get, "activation", name) for name in checks.ACTIVATIONS),
+        *((keras.initializers.get, "kernel_initializer", name) for name in checks.INITIALIZERS),
+        *((keras.losses.get, "loss", name) for name in checks.LOSSES),
+    ],
+)
+def test_names(tmp_path, get, field, name):
+    assert get(name) is not None
+    check_files(tmp_path, Recipe(**{field: name, "hidden_units": (3, 2)}))
+
+
+def check_files(folder, recipe):
+    """Train a step without XLA, which is quicker; see what is written and read again."""
+    model = keras_xor.build_model(recipe, seed=1)
+    model.run_eagerly = True
+    history = keras_xor.train(model, dataclasses.replace(recipe, epochs=1, steps_per_epoch=1))
+    assert 0 <= history.history["loss"][0] < 100
+    keras_xor.save_model(model, folder / "a.keras")
+    loaded = keras_xor.load_model(folder / "a.keras")
+    assert as_text(loaded) == as_text(model)
+    assert as_text(loaded.optimizer) == as_text(model.optimizer)
+    assert loaded.loss == recipe.loss
+    for actual, expected in zip(loaded.get_weights(), model.get_weights(), strict=True):
+        np.testing.assert_array_equal(actual, expected)
+
+
+def as_text(thing):
+    return json.dumps(thing.get_config())
+
+
+def test_the_largest_network_is_read_again(tmp_path):
+    check_files(tmp_path, Recipe(hidden_units=[256] * 4, optimizer="adam", momentum=0))
+
+
+# A run of a recipe, against NumPy.
+
+ACTIVATIONS = {
+    "tanh": (np.tanh, lambda h: 1 - h**2),
+    "sigmoid": (lambda a: 1 / (1 + np.exp(-a)), lambda h: h * (1 - h)),
+    "relu": (lambda a: np.maximum(a, 0), lambda h: h > 0),
+}
+SLOPES = {  # Of the loss by the logit
+    "binary_crossentropy": lambda p, y: p - y,
+    "mean_squared_error": lambda p, y: 2 * (p - y) * p * (1 - p),
+    "mean_absolute_error": lambda p, y: np.sign(p - y) * p * (1 - p),
+}
+
+
+def gradients(recipe, weights, x, y):
+    activation, slope = ACTIVATIONS[recipe.activation]
+    outputs = [x]
+    for kernel, bias in zip(weights[:-2:2], weights[1:-2:2], strict=True):
+        outputs.append(activation(outputs[-1] @ kernel + bias))
+    p = 1 / (1 + np.exp(-(outputs[-1] @ weights[-2] + weights[-1])))
+    error = SLOPES[recipe.loss](p, y) / len(y)
+    found = []
+    for layer in reversed(range(len(outputs))):
+        found = [outputs[layer].T @ error, error.sum(axis=0), *found]
+        error = error @ weights[2 * layer].T * slope(outputs[layer])
+    return found
+
+
+def sgd(recipe, step, slot, gradient):
+    velocity = slot.get("v", 0) * recipe.momentum - recipe.learning_rate * gradient
+    slot["v"] = velocity
+    ahead = recipe.momentum * velocity - recipe.learning_rate * gradient
+    return ahead if recipe.nesterov else velocity
+
+
+def adam(recipe, step, slot, gradient):
+    slot["m"] = 0.9 * slot.get("m", 0) + 0.1 * gradient
+    slot["v"] = 0.999 * slot.get("v", 0) + 0.001 * gradient**2
+    mean, square = slot["m"] / (1 - 0.9**step), slot["v"] / (1 - 0.999**step)
+    # Keras adds epsilon before it corrects the bias of the square.
+    return -recipe.learning_rate * mean / (np.sqrt(square) + 1e-7 / np.sqrt(1 - 0.999**step))
+
+
+def rmsprop(recipe, step, slot, gradient):
+    slot["v"] = 0.9 * slot.get("v", 0) + 0.1 * gradient**2
+    change = recipe.learning_rate * gradient / np.sqrt(slot["v"] + 1e-7)
+    slot["m"] = recipe.momentum * slot.get("m", 0) + change
+    return -slot["m"]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"hidden_units": "4x3", "momentum": 0.9, "learning_rate": 0.1},
+        {"momentum": 0.9, "nesterov": True, "loss": "mean_squared_error", "batch_size": 5},
+        {"optimizer": "adam", "hidden_units": 2, "activation": "sigmoid", "batch_size": 1},
+        {"optimizer": "rmsprop", "momentum": 0.5, "loss": "mean_absolute_error"},
+        {"activation": "relu", "hidden_units": "3x3x3x3", "kernel_initializer": "he_uniform"},
+    ],
+)
+def test_a_run_against_numpy(fields):
+    recipe = Recipe(**fields, epochs=2, steps_per_epoch=100)
+    model = keras_xor.build_model(recipe, seed=5)
+    weights = [weight.astype(float) for weight in model.get_weights()]
+    slots = [{} for _ in weights]
+    change = {"sgd": sgd, "adam": adam, "rmsprop": rmsprop}[recipe.optimizer]
+    batches = keras_xor.xor_batches(recipe.batch_size, seed=6).take(200).as_numpy_iterator()
+    for step, (x, y) in enumerate(batches, start=1):
+        x = np.hstack([x["x1"], x["x2"]]).astype(float)
+        found = gradients(recipe, weights, x, y.astype(float))
+        weights = [
+            weight + change(recipe, step, slot, gradient)
+            for weight, slot, gradient in zip(weights, slots, found, strict=True)
+        ]
+    keras_xor.train(model, recipe, seed=6)
+    for actual, expected in zip(model.get_weights(), weights, strict=True):
+        np.testing.assert_allclose(actual, expected, rtol=0, atol=2e-5)
+
+
+def test_initial_kernels_follow_the_initializer():
+    kernels = [
+        keras_xor.build_model(Recipe(kernel_initializer="he_normal"), seed).get_weights()[::2]
+        for seed in range(100)
+    ]
+    for kernel in map(np.array, zip(*kernels, strict=True)):
+        assert kernel.std() == pytest.approx(np.sqrt(2 / kernel.shape[1]), rel=0.05)
+    zeros = keras_xor.build_model(Recipe(kernel_initializer="zeros"), seed=1)
+    assert not any(weight.any() for weight in zeros.get_weights())
+    assert keras_xor.predict(zeros, *TRUTH_TABLE).tolist() == [0.5] * 4
