@@ -31,8 +31,8 @@ def build_model(recipe=GUIDE, seed=None):
     """
     check_recipe(recipe)
     *hidden_initializers, output_initializer = kernel_initializers(recipe, seed)
-    numbers = [f"_{number}" for number in range(1, 1 + len(recipe.hidden_units))]
-    names = [f"hidden{number}" for number in (numbers if len(numbers) > 1 else [""])]
+    layers = len(recipe.hidden_units)
+    names = [f"hidden_{number}" for number in range(1, 1 + layers)] if layers > 1 else ["hidden"]
 
     # Of float32 whatever Keras's own default is: so are the data, the files and the exports.
     x1 = keras.Input(shape=(1,), dtype="float32", name="x1")
@@ -72,7 +72,7 @@ def build_model(recipe=GUIDE, seed=None):
     return model
 
 
-def kernel_initializers(recipe=GUIDE, seed=None):
+def kernel_initializers(recipe, seed):
     """Those of the hidden and the output layers' kernels, in this order, as for `build_model`."""
     if seed is not None:
         seed = checks.seed(seed, "seed")

@@ -126,6 +126,7 @@ def damage(file, change):
         {"variables/0": np.array([None])},
         {"variables/99": np.zeros(1)},
         {"record/0": None},
+        {"deep/in/there": np.zeros(1)},
         {"history/accuracy": np.zeros(2)},
         {"history/accuracy": np.array(["text"])},
         {"history/loss": np.array(0.5)},

@@ -50,14 +50,15 @@ def hidden_units(value, name="it"):
     units = value.split("x") if isinstance(value, str) else value
     units = units if isinstance(units, list | tuple) else [units]
     try:
-        if not 1 <= len(units) <= _MOST_HIDDEN_LAYERS:
-            raise KerasXorError("too few or too many layers")
-        return tuple(whole_number(number, highest=MOST_HIDDEN_UNITS) for number in units)
+        numbers = tuple(whole_number(number, highest=MOST_HIDDEN_UNITS) for number in units)
     except KerasXorError:
+        numbers = ()
+    if not 1 <= len(numbers) <= _MOST_HIDDEN_LAYERS:
         raise KerasXorError(
             f"{name} must be a whole number from 1 to {MOST_HIDDEN_UNITS}, or up to "
             f"{_MOST_HIDDEN_LAYERS} of them such as 4x4, not {shown(value)}"
-        ) from None
+        )
+    return numbers
 
 
 def dpi(value, name="it"):

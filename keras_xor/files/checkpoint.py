@@ -13,6 +13,7 @@ from keras_xor.files.writing import replacing
 
 SECONDS = 5.0  # Between one checkpoint and the next, at least.
 SHARE = 0.04  # Of the time, at most, that checkpoints take.
+_GROUPS = ("settings", "history", "variables", "record")
 
 
 class Checkpoint(keras.callbacks.History):
@@ -77,7 +78,7 @@ class Checkpoint(keras.callbacks.History):
             KerasXorError: the file is not a checkpoint of such a model, or one of other
                 settings or of more than `epochs`.
         """
-        state, difference = self._read("settings", "history", "variables", "record")
+        state, difference = self._read(*_GROUPS)
         if difference:
             raise KerasXorError(
                 f"cannot resume, since {difference}: give the same, or start anew without --resume"
@@ -172,8 +173,14 @@ def _save(state, path):
 
 
 def _load(file, groups):
+    def wanted(key):
+        group = key.split("/")[0]
+        if group not in _GROUPS:
+            raise ValueError("it holds something else")
+        return group in groups
+
     state = {group: {} for group in groups}
-    for key, array in read_arrays(file, lambda key: key.split("/")[0] in groups).items():
+    for key, array in read_arrays(file, wanted).items():
         group, name = key.split("/", maxsplit=1)
         state[group][name] = array
     return state

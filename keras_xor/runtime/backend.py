@@ -40,10 +40,10 @@ def on_device(name):
     Raises:
         KerasXorError: there is no such device.
     """
-    keras = importlib.import_module("keras")
     if name is None:
         yield
         return
+    keras = importlib.import_module("keras")
     devices = [
         device for kind in ("cpu", "gpu", "tpu") for device in keras.distribution.list_devices(kind)
     ]
