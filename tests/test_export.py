@@ -89,7 +89,8 @@ def test_x1_is_the_first_input(tmp_path, name, swapped):
 
 
 def test_an_export_of_swapped_inputs_is_not_kept(trained, tmp_path, monkeypatch):
-    monkeypatch.setattr(exporting, "_finish_litert", lambda file: None)
+    unfinished = exporting._LITERT._replace(finish=lambda file: None)
+    monkeypatch.setattr(exporting, "_LITERT", unfinished)
     with pytest.raises(keras_xor.KerasXorError, match="would differ from Keras"):
         export(trained, tmp_path / "a.tflite")
     assert not any(tmp_path.iterdir())

@@ -1,7 +1,9 @@
 """The trained model for other runtimes, each asked before its export is called done."""
 
 import importlib.util
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -41,20 +43,20 @@ def export(model, to_file):
     to_file = checks.export_file(to_file, "to_file")
     check_model(model)
     _check_float32(model)
-    format, packages, finish, answers = _runtime(to_file)
-    missing = [package for module, package in packages.items() if not _is_there(module)]
+    runtime = _runtime(to_file)
+    missing = [package for module, package in runtime.packages.items() if not _is_there(module)]
     if missing:
         raise KerasXorError(f"to write {to_file}, first pip install {' '.join(missing)}")
-    place = replacing_folder(to_file) if format == "tf_saved_model" else replacing(to_file)
+    place = replacing_folder(to_file) if runtime is _SAVED_MODEL else replacing(to_file)
     model = _in_order(model)
     x, y = _points(model)
     with place as new, silence():
         try:
-            model.export(str(new), format=format, verbose=False)
+            model.export(str(new), format=runtime.format, verbose=False)
         except tf.errors.OpError as error:  # TensorFlow's own errors of a full disk.
             raise OSError(error.message) from error
-        finish(new)
-        differences = [np.abs(y - answer.ravel()) for answer in answers(str(new), x)]
+        runtime.finish(new)
+        differences = [np.abs(y - answer.ravel()) for answer in runtime.ask(str(new), x)]
         difference = float(np.max(differences))  # Which is nan if one is.
         if not difference <= TOLERANCE:
             raise KerasXorError(
@@ -87,18 +89,6 @@ def _in_order(model):
 
 def _is_there(module):
     return importlib.util.find_spec(module) is not None
-
-
-def _runtime(to_file):
-    """Of a format: Keras's name, its packages by module, what finishes a file, what asks it."""
-    onnx = {"tf2onnx": "tf2onnx", "onnxruntime": "onnxruntime"}
-    return {
-        ".onnx": ("onnx", onnx, _finish_onnx, _ask_onnx),
-        ".tflite": ("litert", {"ai_edge_litert": "ai-edge-litert"}, _finish_litert, _ask_litert),
-    }.get(
-        "" if to_file.endswith("/") else Path(to_file).suffix,
-        ("tf_saved_model", {}, lambda folder: None, _ask_saved_model),
-    )
 
 
 def _finish_onnx(file):
@@ -153,6 +143,25 @@ def _ask_saved_model(folder, x):
         **dict(zip(names, map(tf.constant, x.values()), strict=True))
     ).values()
     return loaded.serve(x).numpy(), by_position.numpy()
+
+
+class _Runtime(NamedTuple):
+    format: str  # As `keras.Model.export` names it
+    packages: dict  # What pip calls them, by module
+    finish: Callable  # Signs the file and mends what the converter left undone
+    ask: Callable  # Its answers, by the names of the inputs and by their positions
+
+
+_ONNX = _Runtime(
+    "onnx", {"tf2onnx": "tf2onnx", "onnxruntime": "onnxruntime"}, _finish_onnx, _ask_onnx
+)
+_LITERT = _Runtime("litert", {"ai_edge_litert": "ai-edge-litert"}, _finish_litert, _ask_litert)
+_SAVED_MODEL = _Runtime("tf_saved_model", {}, lambda folder: None, _ask_saved_model)
+
+
+def _runtime(to_file):
+    suffix = "" if to_file.endswith("/") else Path(to_file).suffix
+    return {".onnx": _ONNX, ".tflite": _LITERT}.get(suffix, _SAVED_MODEL)
 
 
 def _points(model):
