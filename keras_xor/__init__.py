@@ -1,6 +1,7 @@
 """Modeling XOR with a neural network, in Keras.
 
-Names and modules that need TensorFlow load it on their first use: it takes seconds.
+The guide is in `recipe`, `data`, `model`, `training` and `prediction`, to be read in this order.
+Names and modules that need TensorFlow import it on first use, since that takes seconds.
 """
 
 import importlib

@@ -15,7 +15,7 @@ def xor_batches(batch_size=GUIDE.batch_size, seed=None):
     Args:
         batch_size: Examples in a batch, 1 to 2**24. Defaults to 32.
         seed: Whole number of at least 0: the same seed gives the same batches, in
-            the same order. Defaults to `None`, fresh batches at every iteration.
+            the same order. Defaults to `None`: new batches on every iteration.
 
     Returns:
         A `tf.data.Dataset` of elements `({"x1": x1, "x2": x2}, y)`, each of shape
@@ -37,9 +37,9 @@ def stacked_xor_batches(
     Args:
         steps_per_epoch: Batches after which a new stack begins.
         steps_per_execution: Batches in a stack; the last of an epoch may have fewer.
-        batch_size: As for `xor_batches`.
-        seed: As for `xor_batches`.
-        initial_epoch: Epochs of the stream to pass over. Defaults to 0.
+        batch_size: See `xor_batches`.
+        seed: See `xor_batches`.
+        initial_epoch: Epochs of the stream to skip. Defaults to 0.
 
     Returns:
         A `tf.data.Dataset` like `xor_batches`, of shapes `(steps, batch_size, 1)`.
@@ -63,17 +63,17 @@ def stacked_xor_batches(
 
 
 def dataset_of(generator, shape):
-    """A `tf.data.Dataset` of what `random_examples` gives, in arrays of `shape`."""
+    """A `tf.data.Dataset` of the examples that `generator` yields, in arrays of `shape`."""
     spec = tf.TensorSpec(shape, tf.uint8)
     options = tf.data.Options()
-    options.autotune.enabled = False  # Its thread can hold up the end of the data by 30 s.
+    options.autotune.enabled = False  # Its thread can delay the end of the data by 30 s.
     return tf.data.Dataset.from_generator(
         generator, output_signature=({"x1": spec, "x2": spec}, spec)
     ).with_options(options)
 
 
 def steps_per_stack(steps, batch_size):
-    """The largest equal share of `steps` that has at most 2**15 steps and 2**22 examples."""
+    """The size of stacks that split `steps` evenly, at most 2**15 steps and 2**22 examples."""
     most = max(1, min(2**15, 2**22 // batch_size))
     stacks = -(-steps // most)
     return -(-steps // stacks)
@@ -81,14 +81,14 @@ def steps_per_stack(steps, batch_size):
 
 def random_examples(rng, shape):
     """NumPy arrays `({"x1": x1, "x2": x2}, y)` of `shape` and dtype uint8, drawn from `rng`."""
-    # Each example takes one draw of the default dtype, so stacking leaves the stream as it is.
+    # Each example takes one draw of the default dtype, so stacking does not change the stream.
     pairs = rng.integers(4, size=shape)
     x1, x2 = (pairs >> 1).astype(np.uint8), (pairs & 1).astype(np.uint8)
     return {"x1": x1, "x2": x2}, x1 ^ x2
 
 
 def pass_over(rng, examples):
-    """Leave `rng` where it would be had `random_examples` drawn `examples` of them."""
-    # A step of the bit generator makes two draws of 32 bits, and an example takes one.
+    """Advance `rng` as if `random_examples` had drawn this many examples."""
+    # One step of the bit generator gives two 32-bit draws, and an example takes one.
     rng.bit_generator.advance(examples // 2)
     random_examples(rng, examples % 2)

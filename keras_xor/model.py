@@ -11,15 +11,15 @@ MAPPING = "inputs x1 and x2 of shape (None, 1) to one output of shape (None, 1)"
 
 
 def build_model(recipe=GUIDE, seed=None):
-    """The network of a recipe, compiled and ready for `train`.
+    """Build the network of a recipe, compiled and ready for `train`.
 
-    By default it is the guide's: 33 parameters, Glorot-uniform kernels and zero biases, as Axon's
-    dense layers have. Compiled by XLA, with binary accuracy.
+    The default is the guide's network: 33 parameters, with Glorot-uniform kernels and zero biases
+    like Axon's dense layers. It is compiled with XLA and reports binary accuracy.
 
     Args:
         recipe: A `Recipe`. Defaults to the guide's.
-        seed: Whole number of at least 0, from which the initial kernels follow.
-            Defaults to `None`, fresh kernels at every call.
+        seed: Whole number of at least 0 that determines the initial kernels.
+            Defaults to `None`: new kernels on every call.
 
     Returns:
         A functional `keras.Model` from `{"x1": x1, "x2": x2}`, each of shape
@@ -27,14 +27,14 @@ def build_model(recipe=GUIDE, seed=None):
         all float32.
 
     Raises:
-        KerasXorError: `recipe` is no `Recipe`, or `seed` is out of range.
+        KerasXorError: `recipe` is not a `Recipe`, or `seed` is out of range.
     """
     check_recipe(recipe)
     *hidden_initializers, output_initializer = kernel_initializers(recipe, seed)
     layers = len(recipe.hidden_units)
     names = [f"hidden_{number}" for number in range(1, 1 + layers)] if layers > 1 else ["hidden"]
 
-    # Of float32 whatever Keras's own default is: so are the data, the files and the exports.
+    # Always float32, whatever Keras's default, like the inputs, the files and the exports.
     x1 = keras.Input(shape=(1,), dtype="float32", name="x1")
     x2 = keras.Input(shape=(1,), dtype="float32", name="x2")
     x = keras.layers.Concatenate(dtype="float32", name="pair")([x1, x2])
@@ -69,21 +69,23 @@ def build_model(recipe=GUIDE, seed=None):
         jit_compile=True,
         auto_scale_loss=False,
     )
+    # Now, since `fit` builds it in a traced function, where its copies of weights are lost.
+    model.optimizer.build(model.trainable_variables)
     return model
 
 
 def kernel_initializers(recipe, seed):
-    """Those of the hidden and the output layers' kernels, in this order, as for `build_model`."""
+    """Kernel initializers of the hidden layers and the output layer, as for `build_model`."""
     if seed is not None:
         seed = checks.seed(seed, "seed")
-    # A seed each: layers that share one draw their kernels from the same numbers.
+    # One seed per layer: with the same seed, layers would draw the same random numbers.
     words = np.random.SeedSequence(seed).generate_state(1 + len(recipe.hidden_units))
     plain = keras.initializers.get(recipe.kernel_initializer)
     return [_with(plain, seed=int(word)) for word in words]
 
 
 def _with(thing, **options):
-    """An object of Keras with those options that it knows."""
+    """A copy of a Keras object, changed by the options that it has."""
     config = thing.get_config()
     known = {name: value for name, value in options.items() if name in config}
     return type(thing).from_config(config | known)
@@ -93,18 +95,18 @@ def check_model(model, functional=True):
     """Raise `KerasXorError` unless `model` is a Keras model from x1 and x2 to one output.
 
     Args:
-        model: What a caller gave.
-        functional: Whether it must be a functional model. Of another, only a call tells what
-            it maps, so it is accepted here. Defaults to `True`.
+        model: The value to check.
+        functional: Whether it must be a functional model. If not, other models are accepted,
+            since only calling them shows what they map. Defaults to `True`.
     """
     if not isinstance(model, keras.Model):
         raise KerasXorError(f"model must be a keras.Model, not {shown(model)}")
     if isinstance(model, keras.Sequential):
-        raise KerasXorError("model must have two inputs, x1 and x2, which no Sequential has")
+        raise KerasXorError("model must have two inputs, x1 and x2, so it cannot be Sequential")
     if not hasattr(model, "inputs"):
         if functional:
             raise KerasXorError(
-                "model must be functional: build it as keras.Model(inputs, outputs)"
+                "model must be functional: build it with keras.Model(inputs, outputs)"
             )
     elif not is_of_xor(model):
         raise KerasXorError(f"model must map {MAPPING}")

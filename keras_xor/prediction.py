@@ -7,7 +7,7 @@ import numpy as np
 from keras_xor.checks import KerasXorError, shown
 from keras_xor.model import check_model
 
-# Weights times inputs stay finite in float32 up to here, and the hidden layer saturated.
+# Larger inputs are scaled down to this, which is finite in float32 and saturates the layer.
 _LARGEST = 1e30
 
 
@@ -16,22 +16,22 @@ def predict(model, x1, x2):
 
     Args:
         model: A `keras.Model` such as `build_model` or `load_model` returns.
-        x1: A finite number, or an array-like of any shape of them.
-        x2: The same, of the shape of `x1`.
+        x1: A finite number, or an array-like of finite numbers, of any shape.
+        x2: The same, with the shape of `x1`.
 
     Returns:
         A `numpy.ndarray` of dtype float32 and the shape of `x1`. Outside [0, 1] the
         network extrapolates.
 
     Raises:
-        KerasXorError: `model` is of other inputs, an input is not a finite real number, the
-            shapes differ, or they are too large for the weights of the model.
+        KerasXorError: `model` has other inputs, an input is not a finite real number, the
+            shapes differ, or the numbers are too large for the weights of the model.
     """
     check_model(model, functional=False)
     x1, x2 = _finite_array(x1, "x1"), _finite_array(x2, "x2")
     if x1.shape != x2.shape:
         raise KerasXorError(
-            f"x1 and x2 must have one shape, not {x1.shape} and {x2.shape}: give them in pairs"
+            f"x1 and x2 must have equal shapes, not {x1.shape} and {x2.shape}: give them in pairs"
         )
     shrink = _LARGEST / np.maximum(_LARGEST, np.maximum(abs(x1), abs(x2)))
     inputs = {
@@ -41,12 +41,12 @@ def predict(model, x1, x2):
     # A direct call: at this size `model.predict` takes far longer to compile than to run.
     probabilities = np.asarray(model(inputs, training=False), np.float32).reshape(x1.shape)
     if not np.isfinite(probabilities).all():
-        raise KerasXorError("the model's weights are too large for these x1 and x2: train it anew")
+        raise KerasXorError("the model's weights are too large for these x1 and x2: retrain it")
     return probabilities
 
 
 def _finite_array(values, name):
-    """`values` as float64, if they are real numbers: no text, date, complex or masked value."""
+    """`values` as float64; they must be real, not text, dates, complex numbers or masked."""
     try:
         array = np.asarray(values)
         if array.dtype.kind == "O" and all(isinstance(x, numbers.Real) for x in array.flat):
@@ -63,19 +63,19 @@ def _python(values):
 
 
 def predictions(model, x1, x2):
-    """`predict` as one dict a point, of the keys "x1", "x2", "y" and "class".
+    """Like `predict`, but one dict per point with the keys "x1", "x2", "y" and "class".
 
     Args:
-        model: As for `predict`.
+        model: See `predict`.
         x1: A sequence of finite numbers, or an array of one dimension.
-        x2: The same, as many as `x1`.
+        x2: The same, with the length of `x1`.
 
     Returns:
         A list of dicts of Python numbers; "y" is the probability and "class" is 1
         where it is above 0.5, as in `keras.metrics.BinaryAccuracy`, and 0 elsewhere.
 
     Raises:
-        KerasXorError: as `predict`.
+        KerasXorError: as for `predict`.
     """
     y = predict(model, x1, x2)
     return [

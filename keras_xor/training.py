@@ -13,8 +13,8 @@ from keras_xor.model import check_model
 from keras_xor.recipe import GUIDE, check_recipe
 from keras_xor.runtime.interrupts import held_interrupts
 
-_MOST_EXAMPLES = 2**27  # In a run of the XLA program, some gigabytes.
-_LARGEST_LOSS = 1e6  # Of logits in the millions; one that learns has a loss below 1.
+_MOST_EXAMPLES = 2**27  # In one execution of the XLA program: some gigabytes.
+_LARGEST_LOSS = 1e6  # Means logits in the millions; a model that learns has a loss below 1.
 
 
 def train(
@@ -29,32 +29,32 @@ def train(
     """Fit `model` to random XOR batches, in place.
 
     Args:
-        model: A compiled `keras.Model`, such as `build_model` returns. Its loss, optimizer,
-            metrics, `train_step` and `run_eagerly` are those it has.
-        recipe: A `Recipe`, of which `epochs`, `steps_per_epoch` and `batch_size` matter
-            here. Defaults to the guide's.
-        seed: The model is fed `xor_batches(recipe.batch_size, seed)`. Defaults to `None`,
-            fresh batches.
-        steps_per_execution: Batches in a run of the XLA program, at least 1; the last
-            run of an epoch may have fewer. Defaults to `None`, as many as take under
+        model: A compiled `keras.Model`, such as `build_model` returns. Its own loss,
+            optimizer, metrics, `train_step` and `run_eagerly` are used.
+        recipe: A `Recipe`; only its `epochs`, `steps_per_epoch` and `batch_size` are used.
+            Defaults to the guide's.
+        seed: Seed of the training data, `xor_batches(recipe.batch_size, seed)`. Defaults to
+            `None`: new batches on every call.
+        steps_per_execution: Batches per execution of the XLA program, at least 1; the last
+            execution of an epoch may have fewer. Defaults to `None`: as many as take under
             64 MiB and well under half a second.
         callbacks: List of `keras.callbacks.Callback`, or `None`. The batch hooks are
-            called once for each run of the XLA program, which by default is once an epoch:
-            a learning rate set in one holds for the whole of the next run, and
-            `TensorBoard(update_freq=100)`, which counts batches, counts one an epoch. With
+            called once per execution of the XLA program, by default once per epoch. A
+            learning rate set in one applies to the whole next execution, and
+            `TensorBoard(update_freq=100)`, which counts batches, counts one per epoch. With
             `steps_per_execution=100` they are called every 100 batches. Ctrl-C takes
-            effect when a run and its callbacks are done.
-        verbose: As for `keras.Model.fit`. Defaults to 0, silent.
-        initial_epoch: Epochs done already, from 0 to `recipe.epochs`: training goes on with the
-            batches after those. Defaults to 0.
+            effect after an execution and its callbacks.
+        verbose: See `keras.Model.fit`. Defaults to 0, silent.
+        initial_epoch: Number of epochs already done, 0 to `recipe.epochs`; training continues
+            with the batches that follow. Defaults to 0.
 
     Returns:
         The `keras.callbacks.History`: `history["loss"]` and `history["accuracy"]`
         are means over all steps of each epoch.
 
     Raises:
-        KerasXorError: `model` is not compiled, or of other inputs; an argument is out of
-            range; or training diverged, which is a loss that is not a number or above 10**6.
+        KerasXorError: `model` is not compiled or has other inputs; an argument is out of
+            range; or training diverged: the loss is not a number or is above 10**6.
     """
     check_model(model, functional=False)
     if not model.compiled:
@@ -93,7 +93,7 @@ def train(
     loss = history.history.get("loss", [0.0])[-1]
     if _diverged(loss):
         raise KerasXorError(
-            f"training diverged, the loss of epoch {history.epoch[-1] + 1} is {loss:.3g}: "
+            f"training diverged in epoch {history.epoch[-1] + 1} with a loss of {loss:.3g}: "
             "lower the learning rate"
         )
     return history
@@ -129,14 +129,14 @@ def _checked_callbacks(callbacks):
 
 
 def device():
-    """The name of the device that `train` runs on here, such as "cpu:0" or "gpu:0"."""
+    """The name of the device that `train` runs on, such as "cpu:0" or "gpu:0"."""
     kind, number = tf.zeros(()).device.lower().split(":")[-2:]
     return f"{kind}:{number}"
 
 
 @contextlib.contextmanager
 def _stacked_training(model, steps_per_execution, stacks):
-    """Have `fit` train `model` a stack at a time, for as long as this lasts."""
+    """Make `fit` train `model` one stack at a time within the block."""
     before = model.steps_per_execution, model.train_function
     try:
         model.train_function = _stack_train_function(model, stacks.element_spec)
@@ -147,16 +147,16 @@ def _stacked_training(model, steps_per_execution, stacks):
 
 
 def _stack_train_function(model, stack_spec):
-    """What `fit` calls for each `steps_per_execution` steps: one XLA program.
+    """The function that `fit` calls for each `steps_per_execution` steps: one XLA program.
 
-    Keras's own train function enters XLA once a step, and at this size a step is far
-    cheaper than its entry. Here the loop itself is compiled, around the same `train_step`.
+    Keras's own train function enters XLA once per step, which costs far more than a step of
+    this size. Here the loop around the same `train_step` is compiled too.
     """
     if model.run_eagerly:
         return lambda iterator: _train_eagerly(model, next(iterator))
 
     @functools.cache
-    def compiled():  # At the first step, when callbacks have had their say.
+    def compiled():  # On the first step, after callbacks may have changed the model.
         return _compiled_loop(model, stack_spec)
 
     return lambda iterator: compiled()(next(iterator))
@@ -185,7 +185,7 @@ def _train_eagerly(model, stack):
 
 
 class _Callbacks(keras.callbacks.CallbackList):
-    """Lets a shorter last group of steps end where the epoch does; divergence or Ctrl-C end all."""
+    """Ends a shorter last execution with its epoch, and training on divergence or Ctrl-C."""
 
     def __init__(self, callbacks, raise_held, **options):
         super().__init__(callbacks, **options)
@@ -199,4 +199,4 @@ class _Callbacks(keras.callbacks.CallbackList):
 
 
 def _diverged(loss):
-    return not loss <= _LARGEST_LOSS  # So for nan, too.
+    return not loss <= _LARGEST_LOSS  # This includes nan.

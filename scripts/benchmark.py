@@ -1,4 +1,4 @@
-"""Measure what training costs: a step, as batches and epochs grow, a study, a whole process."""
+"""Measure the cost of training: per step, for growing batches and epochs, studies, processes."""
 
 import json
 from pathlib import Path
@@ -18,7 +18,7 @@ def arguments():
 def main(args):
     benchmark = keras_xor.benchmark
     if not benchmark.has_jax():
-        say("without JAX: pip install jax adds its row")
+        say("JAX is not installed, so its row is missing: pip install jax")
     report = {}
     for name, measure, show in (
         ("machine", benchmark.machine, machine_table),
@@ -40,21 +40,21 @@ def machine_table(facts):
 
 def steps_table(rows):
     return table(
-        ("a step in us", "median", "min", "max", "ratio"),
+        ("us per step", "median", "min", "max", "ratio"),
         *((row["how"], *microseconds(row), f"{row['ratio']:.2f}") for row in rows),
     )
 
 
 def growth_table(rows):
     return table(
-        ("batch size", "steps", "us a step, median", "min", "max"),
+        ("batch size", "steps", "us per step, median", "min", "max"),
         *((str(row["batch_size"]), str(row["steps"]), *microseconds(row)) for row in rows),
     )
 
 
 def studies_table(rows):
     return table(
-        ("seeds of a study", "us a step and seed, median", "min", "max"),
+        ("seeds of a study", "us per step and seed, median", "min", "max"),
         *((str(row["seeds"]), *microseconds(row)) for row in rows),
     )
 

@@ -1,4 +1,4 @@
-"""Write the trained model for ONNX Runtime, LiteRT or TensorFlow, and check it there."""
+"""Export the trained model to ONNX Runtime, LiteRT or TensorFlow, and check it there."""
 
 import keras_xor
 from keras_xor import checks
@@ -8,7 +8,7 @@ from keras_xor.cli import Parser, add_checked, add_trained_model, run
 def arguments():
     parser = Parser(description=__doc__)
     add_trained_model(parser)
-    help = ".onnx, .tflite or a folder"
+    help = "where to write it: .onnx, .tflite or a folder"
     add_checked(parser, "--to-file", checks.export_file, "artifacts/xor.onnx", help, "FILE")
     return parser.parse_args()
 

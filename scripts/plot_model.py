@@ -12,14 +12,14 @@ def arguments():
         "--to-file",
         checks.model_picture,
         "artifacts/model.png",
-        "the picture, .png, .svg or .pdf",
+        "where to write the picture: .png, .svg or .pdf",
         "FILE",
     )
     add_checked(
         parser,
         "--model",
         checks.model_file,
-        help="a model that train.py wrote; default: a fresh one",
+        help="a model written by train.py; default: an untrained one",
         metavar="FILE",
     )
     add_checked(

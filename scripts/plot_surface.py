@@ -1,4 +1,4 @@
-"""Draw what a trained network says over the unit square, or how it came to say so."""
+"""Plot a network's predictions over the unit square, or how they formed during training."""
 
 import keras_xor
 from keras_xor import checks
@@ -13,8 +13,8 @@ def arguments():
         source,
         "--record",
         checks.record_file,
-        help="a record that train.py --record wrote: .html and .json get a slider over its "
-        "epochs, .png and .svg up to eight of them",
+        help="a record written by train.py --record; .html and .json get a slider over its "
+        "epochs, .png and .svg show up to eight of them",
         metavar="FILE",
     )
     add_chart(parser, "artifacts/surface.png")
@@ -27,7 +27,7 @@ def main(args):
     if args.record:
         record = keras_xor.files.load_record(args.record)
         if keras_xor.files.is_record_of_another(record, args.record):
-            say(f"{args.record} is of another run than the model beside it")
+            say(f"{args.record} is not from the same run as the model next to it")
         moving = args.to_file.suffix in (".html", ".json")
         draw = plots.surface_by_epoch if moving else plots.surface_multiples
         chart = draw(record, args.resolution)

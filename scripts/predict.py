@@ -1,4 +1,4 @@
-"""Ask a trained network for x1 xor x2; without --x1 and --x2, for the truth table."""
+"""Predict x1 xor x2 with a trained network; without --x1 and --x2, the whole truth table."""
 
 import json
 
@@ -16,7 +16,7 @@ def arguments():
             nargs="+",
             default=[],
             metavar="NUMBER",
-            help="as many numbers as the other input has",
+            help="numbers, as many as for the other input",
         )
     parser.add_argument("--json", action="store_true", help="print a JSON array")
     add_trained_model(parser)

@@ -1,4 +1,4 @@
-"""Train the network under many seeds at once; print how often it learns, and what."""
+"""Train the network with many seeds at once; print how often it learns XOR, and its predictions."""
 
 import sys
 
@@ -18,11 +18,11 @@ from keras_xor.cli import (
 
 def arguments():
     parser = Parser(description=__doc__)
-    add_checked(parser, "--seeds", checks.seeds, checks.SEEDS, "how many runs")
-    add_checked(parser, "--seed", checks.seed, 0, "from which the seeds of the runs follow")
+    add_checked(parser, "--seeds", checks.seeds, checks.SEEDS, "number of runs")
+    add_checked(parser, "--seed", checks.seed, 0, "determines the seeds of the runs")
     add_recipe(parser)
     add_device(parser)
-    add_checked(parser, "--csv", checks.csv_file, None, "where to write a row a run", "FILE")
+    add_checked(parser, "--csv", checks.csv_file, None, "where to write one row per run", "FILE")
     add_chart(parser)
     args = parser.parse_args()
     args.recipe = recipe_of(parser, args)
@@ -68,9 +68,9 @@ def report(summary):
     print()
     steps = summary["median_steps_to_learn"]
     if steps is None:
-        print("The median run does not get all four right.")
+        print("The median run did not learn all four points.")
     else:
-        print(f"The median run got all four right after {steps} steps, and for good.")
+        print(f"The median run learned all four points for good after {steps} steps.")
 
 
 def article(point, summary):

@@ -1,4 +1,4 @@
-"""Train the XOR network; write the model, and its history beside it as CSV."""
+"""Train the XOR network; write the model and, next to it, the history as CSV."""
 
 import shlex
 import shutil
@@ -21,14 +21,14 @@ from keras_xor.cli import (
 
 ADVICE = (
     "With --learning-rate 0.1 and no other option, all 1000 runs of the seed study learned XOR; "
-    "scripts/seed_study.py tells how often other options do."
+    "scripts/seed_study.py shows how often other options do."
 )
 
 
 def arguments():
     parser = Parser(description=__doc__)
     add_recipe(parser)
-    add_checked(parser, "--seed", checks.seed, 0, "of the initial weights and the batches")
+    add_checked(parser, "--seed", checks.seed, 0, "seed of the initial weights and the batches")
     add_device(parser)
     help = "where to write the model"
     add_checked(parser, "--model", checks.model_file, MODEL_FILE, help, "FILE")
@@ -40,7 +40,7 @@ def arguments():
     parser.add_argument(
         "--resume",
         action="store_true",
-        help="go on where a run of the same options was interrupted; more --epochs are welcome",
+        help="continue an interrupted run with the same options; --epochs may be higher",
     )
     parser.add_argument("--show-batch", action="store_true", help="print the first batch")
     parser.add_argument("--quiet", action="store_true", help="print nothing but errors")
@@ -85,27 +85,27 @@ def main(args):
 
 def checkpoint_of(args, recorder):
     settings = settings_of(args.recipe) | {"--seed": args.seed, "--record": args.record}
-    del settings["--epochs"]  # There may be more of them.
+    del settings["--epochs"]  # A resumed run may have more.
     file = args.model.with_suffix(".checkpoint")
     return keras_xor.files.Checkpoint(file, settings, recorder)
 
 
 def check_place(checkpoint, resume):
-    """See whether there is a place for the checkpoint, and what is there."""
+    """Check that the checkpoint can be written, and report an existing one."""
     epochs_done, difference = checkpoint.found()
     if difference:
-        say(f"this run keeps no checkpoint, for {checkpoint.path} stays: {difference}")
+        say(f"this run saves no checkpoint, to keep {checkpoint.path}: {difference}")
         return
     keras_xor.files.check_writable(checkpoint.path)
     if epochs_done and not resume:
-        say(f"{checkpoint.path} has {epochs_done} epochs of this run: --resume goes on from there")
+        say(f"{checkpoint.path} has {epochs_done} epochs of this run: use --resume to continue")
 
 
 def advice(checkpoint):
     epochs_done, _ = checkpoint.found()
     if epochs_done:
-        return f"go on with {command_to_resume()}"
-    return "no checkpoint of this run was kept, run it again"
+        return f"continue with {command_to_resume()}"
+    return "no checkpoint of this run was saved, run it again"
 
 
 def tell_of_record(file):
@@ -114,7 +114,7 @@ def tell_of_record(file):
     except keras_xor.KerasXorError:  # There is none.
         return
     if keras_xor.files.is_record_of_another(record, file):
-        say(f"{file} is the record of another run: --record writes one of this run")
+        say(f"{file} is the record of another run: use --record to replace it")
 
 
 def introduce(model, args, epochs_done):
@@ -126,13 +126,13 @@ def introduce(model, args, epochs_done):
         print()
     if shutil.get_terminal_size().columns >= 40:
         model.summary()
-    else:  # Keras's table has no room for its words, or fails.
+    else:  # Keras's table does not fit, or fails.
         print(f"{model.name}: {model.count_params()} parameters")
     print(f"Training on {keras_xor.training.device()}, compiled by XLA")
     if epochs_done:
         print(f"Resuming after epoch {epochs_done}")
     elif args.resume:
-        print("Nothing to resume: starting anew")
+        print("Nothing to resume: starting over")
 
 
 def conclude(model, outputs):

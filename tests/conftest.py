@@ -1,4 +1,4 @@
-"""What the tests share: a quiet TensorFlow, one trained model, the scripts in this process."""
+"""Shared by the tests: a quiet TensorFlow, one trained model, scripts run in this process."""
 
 import contextlib
 import os
@@ -23,7 +23,7 @@ def one_line(errors):
 
 @contextlib.contextmanager
 def largest_file(size):
-    """Have the operating system refuse to write more than `size` bytes to a file."""
+    """Make the operating system refuse to write more than `size` bytes to a file."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
     try:
@@ -33,8 +33,8 @@ def largest_file(size):
 
 
 def pytest_addoption(parser):
-    parser.addoption("--kills", type=int, default=20, help="of training processes")
-    parser.addoption("--variants", type=int, default=1_000, help="of a model file")
+    parser.addoption("--kills", type=int, default=20, help="kills of training processes")
+    parser.addoption("--variants", type=int, default=1_000, help="variants of a model file")
 
 
 @pytest.fixture(scope="session")
@@ -54,7 +54,7 @@ def trained(trained_file):
 
 @pytest.fixture
 def script(monkeypatch, capfd, tmp_path):
-    """Run a script in this process and an empty folder: its status, output and errors."""
+    """Run a script in this process, in an empty folder; return status, output and errors."""
     monkeypatch.chdir(tmp_path)
 
     def run(name, *arguments):

@@ -1,6 +1,6 @@
 """Load damaged and hostile variants of a model file: each must be refused, or harmless.
 
-test_fuzz.py runs it in a process of its own, whose memory and files it looks at.
+test_fuzz.py runs it in its own process, and checks that process's memory and files.
 """
 
 import argparse
@@ -33,7 +33,7 @@ with silence():
 
 CONFIG, METADATA, WEIGHTS = MEMBERS = ("config.json", "metadata.json", "model.weights.h5")
 
-# Of the bytes of a file or member, those of a variant.
+# Variants of the bytes of a file or member.
 
 
 def flip(rng, content):
@@ -53,7 +53,7 @@ def double(rng, content):
     return rng.choice([content * 2, content[:end] + content[start:]])
 
 
-# Of the members of an archive, in place.
+# Variants of the members of an archive, made in place.
 
 NAMES = (
     *("../escaped", "../../escaped", "/tmp/keras_xor_escaped", "..\\escaped", "assets/../../x"),
@@ -87,7 +87,7 @@ def damage(rng, members):
     members[name] = rng.choice([flip, flip, flip, cut, double])(rng, members[name])
 
 
-# Of the configuration.
+# Variants of the configuration.
 
 CLASSES = (
     *("Dense", "Concatenate", "InputLayer", "Lambda", "TFSMLayer", "Embedding", "LSTM", "Add"),
@@ -112,7 +112,7 @@ VALUES = (
 
 
 def places(value):
-    """All (container, key) in `value`."""
+    """All (container, key) pairs in `value`."""
     if isinstance(value, dict | list):
         for key, item in value.items() if isinstance(value, dict) else enumerate(value):
             yield value, key
@@ -144,7 +144,7 @@ def nest(rng, members):
     members[CONFIG] = members[CONFIG].replace(place, nested, 1)
 
 
-# Of the weights.
+# Variants of the weights.
 
 
 def reweigh(rng, members):
@@ -209,7 +209,7 @@ def refill(rng, weights, name):
         ).T
 
 
-# Of a file.
+# Variants of a file.
 
 
 def archive(members, compression=zipfile.ZIP_STORED):
@@ -240,7 +240,7 @@ OF_FILE = [compress, repeat]
 
 
 def variant(rng, content):
-    """The name of a kind of variant, and one of that kind."""
+    """The name of a random kind of variant, and a variant of that kind."""
     kind = rng.choice(OF_BYTES + OF_MEMBERS + OF_FILE)
     if kind in OF_BYTES:
         return kind.__name__, kind(rng, content)
@@ -254,11 +254,11 @@ def variant(rng, content):
     return kind.__name__, archive(members)
 
 
-# Of models that `save_model` writes.
+# Variants of models that `save_model` writes.
 
 
 def sound_models():
-    """The guide's, trained, and some that are compiled or layered in other ways."""
+    """The guide's model, trained, and some that are compiled or layered differently."""
     guide = keras_xor.build_model(seed=0)
     schedule = keras.optimizers.schedules.ExponentialDecay(0.01, 1_000, 0.9)
     scheduled = keras_xor.build_model(seed=1)
@@ -283,7 +283,7 @@ def sound_models():
 
 
 def essence(model):
-    """What the predictions of `model` follow from, as text."""
+    """Everything that determines the predictions of `model`, as text."""
     graph = [
         (layer["class_name"], layer["config"].get("activation"), layer["inbound_nodes"])
         for layer in model.get_config()["layers"]
@@ -292,7 +292,7 @@ def essence(model):
 
 
 def outcome(file, sound):
-    """What `load_model` makes of `file`, compared with the model `sound`."""
+    """The outcome of loading `file`, compared with the model `sound`."""
     try:
         model = keras_xor.load_model(file)
     except keras_xor.KerasXorError as refusal:
@@ -328,13 +328,13 @@ def main():
         sound, content = rng.choice(originals)
         kind, changed = variant(rng, content)
         file.write_bytes(changed)
-        faulthandler.dump_traceback_later(60, exit=True)  # It hangs.
+        faulthandler.dump_traceback_later(60, exit=True)  # In case it hangs.
         result = outcome(file, sound)
         if result.startswith("FAILED"):
             sys.exit(f"variant {number}, {kind} {result}")
         counts[result, kind] += 1
         if number % 1_000 == 999:
-            keras.utils.clear_session(free_memory=False)  # Of the names of layers, and more.
+            keras.utils.clear_session(free_memory=False)  # Forget layer names and more.
 
     for (result, kind), count in sorted(counts.items()):
         print(f"{count:6} {result:<8} {kind}")

@@ -1,4 +1,4 @@
-"""Files of strangers, which `load_model` must refuse."""
+"""Untrusted files that `load_model` must refuse."""
 
 import io
 import json
@@ -18,7 +18,7 @@ CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 
 @pytest.fixture
 def members(trained_file):
-    """The contents of a sound file's members, by their names."""
+    """The contents of a valid file's members, by name."""
     with zipfile.ZipFile(trained_file) as archive:
         return {name: archive.read(name) for name in archive.namelist()}
 
@@ -39,7 +39,7 @@ def refused(file, complaint):
         keras_xor.load_model(file)
     message = str(refusal.value)
     assert message.startswith(f"{file} ")
-    assert message.endswith(": name a file that train.py wrote")
+    assert message.endswith(": choose a file written by train.py")
     assert "\n" not in message
 
 
@@ -79,14 +79,14 @@ def test_a_cut_file(file, trained_file):
 )
 def test_more_or_less_than_its_members(file, members, names):
     write(file, {name: members.get(name, b"") for name in names})
-    refused(file, "it does not hold just config.json, metadata.json, model.weights.h5")
+    refused(file, "it does not contain exactly config.json, metadata.json, model.weights.h5")
 
 
 def test_a_member_twice(file, members):
     write(file, members)
     with pytest.warns(UserWarning, match="Duplicate"), zipfile.ZipFile(file, "a") as archive:
         archive.writestr(CONFIG, members[CONFIG])
-    refused(file, "it does not hold just")
+    refused(file, "it does not contain exactly")
 
 
 def test_a_large_file(file, members):
@@ -130,7 +130,7 @@ def test_other_layers(file, layer, name):
     x = inputs()
     hidden = keras.layers.Flatten()(layer(keras.layers.Concatenate()(x)))
     keras.Model(x, keras.layers.Dense(1, "sigmoid")(hidden)).save(file)
-    refused(file, f"it holds a '{name}', and only the layers InputLayer and Concatenate and Dense")
+    refused(file, f"it contains a '{name}', but only the layers InputLayer and Concatenate")
 
 
 @pytest.mark.parametrize("shared", [True, False])
@@ -179,7 +179,7 @@ def test_half_of_an_optimizer(file):
     with h5py.File(content, "r+") as weights:
         del weights["optimizer/vars/3"]
     write(file, members | {WEIGHTS: content.getvalue()})
-    refused(file, "the state of its optimizer is not complete")
+    refused(file, "its optimizer state is incomplete")
 
 
 @pytest.mark.parametrize("name", ["Sequential", "Model"])
@@ -198,11 +198,11 @@ def test_other_models(file, members, name):
         (b'"units": 8', b'"units": 9', "or damaged"),
         (b'"units": 8', b'"units": "8"', "or damaged"),
         (b'"tanh"', b'"os.system"', "or damaged"),
-        (b'"tanh"', b'{"class_name": "function", "module": "os"}', "it holds a 'function'"),
+        (b'"tanh"', b'{"class_name": "function", "module": "os"}', "it contains a 'function'"),
         (b'"tanh"', b"[" * 5_000 + b"]" * 5_000, "or damaged"),
         (b'"tanh"', b'"' + b" " * 70_000 + b'"', "its config.json is larger than 16 KiB"),
         (b'"GlorotUniform"', b'"Glorot"', "or damaged"),
-        (b'"GlorotUniform"', b'"a\\nb", "module": "c"', r"it holds a 'a\\nb', and"),
+        (b'"GlorotUniform"', b'"a\\nb", "module": "c"', r"it contains a 'a\\nb', but"),
         (b"{", b"", "or damaged"),
     ],
 )
@@ -219,8 +219,8 @@ def test_other_configurations(file, members, old, new, complaint):
         (b"text", "or damaged"),
         (h5py.SoftLink("/layers/dense_1/vars/1"), "its weight 'layers/dense/vars/1' is a link"),
         (h5py.ExternalLink("other.h5", "/"), "its weight 'layers/dense/vars/1' is a link"),
-        (2**40, "its weight 'layers/dense/vars/1' is in chunks, which Keras does not do"),
-        (8, "its weight 'layers/dense/vars/1' is in chunks, which Keras does not do"),
+        (2**40, "its weight 'layers/dense/vars/1' is chunked, unlike those of Keras"),
+        (8, "its weight 'layers/dense/vars/1' is chunked, unlike those of Keras"),
         ("large", "its weight 'layers/dense/vars/1' is larger than the file"),
         ("external", "its weight 'layers/dense/vars/1' is in another file"),
         ("virtual", "its weight 'layers/dense/vars/1' is in another file"),

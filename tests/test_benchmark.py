@@ -65,7 +65,7 @@ def test_study_costs(monkeypatch):
     assert [row["seeds"] for row in rows] == [10, 20]
     check_costs(rows)
     for row in rows:
-        assert row["min"] >= 50  # A millisecond a seed, 20 steps each.
+        assert row["min"] >= 50  # A millisecond per seed, 20 steps each.
 
 
 def test_process_costs(tmp_path):

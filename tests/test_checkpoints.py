@@ -12,7 +12,7 @@ from keras_xor.files import checkpoint as checkpoints
 
 
 class Kill(keras.callbacks.Callback):
-    """Ends training without a word to the callbacks, when `epoch` is done."""
+    """Ends training after `epoch` without notifying the callbacks."""
 
     def __init__(self, epoch):
         super().__init__()
@@ -37,7 +37,7 @@ def adam():
 
 
 def run(file, epochs, steps_per_epoch, batch_size, build=adam, killed_after=None):
-    """Train for `epochs`, on from the checkpoint if there is one; all that comes of it."""
+    """Train for `epochs`, resuming from a checkpoint if there is one; return all results."""
     model, recorder = build(), Recorder()
     checkpoint = Checkpoint(file, {"batch_size": batch_size}, recorder)
     epochs_done = checkpoint.restore(model, epochs)
@@ -75,7 +75,7 @@ def test_more_epochs(file, tmp_path):
 
 def test_fewer_epochs(file):
     run(file, 3, 1, 1)
-    with pytest.raises(keras_xor.KerasXorError, match="since 3 epochs are done, more than 2: ask"):
+    with pytest.raises(keras_xor.KerasXorError, match="because 3 epochs are done, more than 2"):
         run(file, 2, 1, 1)
 
 
@@ -103,7 +103,7 @@ def test_checkpoints_are_some_seconds_apart(tmp_path, monkeypatch):
     for epoch in range(200):
         clock.now += 0.5
         checkpoint.on_epoch_end(epoch, {"loss": 0.5})
-    assert written == [5, 31, 57, 83]  # 25 times as long as one takes.
+    assert written == [5, 31, 57, 83]  # 25 times the time that one takes.
     assert len(checkpoint.history["loss"]) == 200
 
 
@@ -147,7 +147,7 @@ def test_what_is_no_checkpoint(file, change):
 def test_other_metrics(file):
     run(file, 1, 1, 1)
     damage(file, {"history/accuracy": None})
-    with pytest.raises(keras_xor.KerasXorError, match="is of other metrics than this run: start"):
+    with pytest.raises(keras_xor.KerasXorError, match="has other metrics than this run: start"):
         run(file, 9, 1, 1)
 
 
@@ -155,23 +155,23 @@ def test_other_metrics(file):
 def test_what_is_not_even_an_archive(file, content):
     run(file, 1, 1, 1)
     file.write_bytes(file.read_bytes()[:-100] if content == "cut" else content)
-    with pytest.raises(keras_xor.KerasXorError, match="start anew without --resume"):
+    with pytest.raises(keras_xor.KerasXorError, match="start over without --resume"):
         run(file, 2, 1, 1)
 
 
-# The same by train.py.
+# The same with train.py.
 
 RUN = ("--epochs", 3, "--steps-per-epoch", 20, "--model", "a.keras", "--record")
 
 
 @pytest.fixture
 def interrupted(script, monkeypatch, file):
-    """A run of train.py that is stopped after 2 epochs of 3."""
+    """A run of train.py that is stopped after 2 of 3 epochs."""
     with monkeypatch.context() as patch:
         patch.setattr(Recorder, "on_epoch_begin", Kill(2).on_epoch_begin)
         status, _, errors = script("train.py", *RUN)
     assert status == 130
-    assert one_line(errors).startswith("train.py: interrupted: go on with ")
+    assert one_line(errors).startswith("train.py: interrupted: continue with ")
     assert [path.name for path in file.parent.iterdir()] == ["a.checkpoint"]
 
 
@@ -190,19 +190,19 @@ def test_resume(script, tmp_path):
     resumed = outputs(tmp_path)
     status, output, errors = script("train.py", *RUN, "--resume")
     assert (status, errors) == (0, "")
-    assert "\nNothing to resume: starting anew\nEpoch 1/3\n" in output
+    assert "\nNothing to resume: starting over\nEpoch 1/3\n" in output
     assert outputs(tmp_path) == resumed
 
 
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        (["--batch-size", 5], "since --batch-size was 32, not 5: give the same, or start anew"),
+        (["--batch-size", 5], "because --batch-size was 32, not 5: use the same, or start over"),
         (["--learning-rate", 0.1], "--learning-rate was 0.01, not 0.1"),
         (["--seed", 2**80], f"--seed was 0, not {2**80}"),
         (["--steps-per-epoch", 21], "--steps-per-epoch was 20, not 21"),
         (["--seed", 1, "--batch-size", 5], "--batch-size was 32, not 5, and --seed was 0, not 1"),
-        (["--epochs", 1], "since 2 epochs are done, more than 1: ask for as many"),
+        (["--epochs", 1], "because 2 epochs are done, more than 1: set epochs to"),
     ],
 )
 @pytest.mark.usefixtures("interrupted")
@@ -211,7 +211,7 @@ def test_other_settings_cannot_be_resumed(script, file, arguments, complaint):
     status, output, errors = script("train.py", *RUN, "--resume", *arguments)
     assert (status, output) == (1, "")
     assert complaint in one_line(errors)
-    assert "start anew without --resume" in errors
+    assert "start over without --resume" in errors
     assert file.read_bytes() == before
     assert [path.name for path in file.parent.iterdir()] == ["a.checkpoint"]
 
@@ -225,7 +225,7 @@ def test_a_record_cannot_be_begun_or_left_out(script):
 
 @pytest.mark.usefixtures("interrupted")
 def test_without_resume_a_run_starts_anew(script, tmp_path):
-    hint = "train.py: a.checkpoint has 2 epochs of this run: --resume goes on from there\n"
+    hint = "train.py: a.checkpoint has 2 epochs of this run: use --resume to continue\n"
     assert script("train.py", *RUN, "--quiet") == (0, "", hint)
     assert len(outputs(tmp_path)[1].splitlines()) == 4
 
@@ -235,9 +235,9 @@ def test_without_resume_a_run_starts_anew(script, tmp_path):
     [
         (
             ["--seed", 1],
-            "keeps no checkpoint, for a.checkpoint stays: --seed was 0, not 1",
+            "saves no checkpoint, to keep a.checkpoint: --seed was 0, not 1",
         ),
-        (["--epochs", 1], "a.checkpoint has 2 epochs of this run: --resume goes on from there"),
+        (["--epochs", 1], "a.checkpoint has 2 epochs of this run: use --resume to continue"),
     ],
 )
 @pytest.mark.usefixtures("interrupted")
@@ -261,7 +261,7 @@ def test_what_is_no_checkpoint_stays(script, file, content):
         os.mkfifo(file)
     status, _, errors = script("train.py", *RUN)
     assert status == 0
-    assert "this run keeps no checkpoint, for a.checkpoint stays: a.checkpoint" in one_line(errors)
+    assert "this run saves no checkpoint, to keep a.checkpoint: a.checkpoint" in one_line(errors)
     assert not content or file.read_bytes() == content
     status, output, errors = script("train.py", *RUN, "--resume")
     assert (status, output) == (1, "")
@@ -277,10 +277,10 @@ def test_the_advice_of_ctrl_c_can_be_followed(script, monkeypatch, file, argumen
         assert status == 130
         return errors.splitlines()[-1]
 
-    nothing = "train.py: interrupted: no checkpoint of this run was kept, run it again"
+    nothing = "train.py: interrupted: no checkpoint of this run was saved, run it again"
     assert interrupted(0, *arguments) == nothing
     assert not file.exists()
-    assert "interrupted: go on with " in interrupted(1)
+    assert "interrupted: continue with " in interrupted(1)
     assert (interrupted(2, *arguments) == nothing) is (arguments != [])
 
 

@@ -16,7 +16,7 @@ FILES = ("new/a.onnx", "new/a.tflite", "new/a", "new/a.b/")
 
 
 def run(file, x1, x2):
-    """The answers of an export, in the runtime that its name tells."""
+    """The predictions of an export, in the runtime that its name implies."""
     x = {
         "x1": np.array(x1, np.float32).reshape(-1, 1),
         "x2": np.array(x2, np.float32).reshape(-1, 1),
@@ -30,7 +30,7 @@ def run(file, x1, x2):
 
 
 def run_by_position(file, *x):
-    """The answer at one point, by somebody who does not look at the inputs' names."""
+    """The prediction at one point, with inputs passed by position."""
     if str(file).endswith(".onnx"):
         session = onnxruntime.InferenceSession(file)
         names = [put.name for put in session.get_inputs()]
@@ -51,7 +51,7 @@ def run_by_position(file, *x):
 
 
 def formula(model, x1, x2):
-    """What the network says, in Python's float64."""
+    """The network's prediction, computed in Python's float64."""
     w1, b1, w2, b2 = (weight.astype(float) for weight in model.get_weights())
     hidden = np.tanh(x1 * w1[0] + x2 * w1[1] + b1)
     return 1 / (1 + math.exp(-(hidden @ w2[:, 0] + b2[0])))
@@ -76,7 +76,7 @@ def test_exports_answer_as_the_formula_does(script, trained, trained_file, tmp_p
 @pytest.mark.parametrize("name", FILES)
 @pytest.mark.parametrize("swapped", [False, True])
 def test_x1_is_the_first_input(tmp_path, name, swapped):
-    """Of a model that tells its inputs apart, built from a dict or from a list."""
+    """For a model that treats its inputs differently, built from a dict or a list."""
     built = keras_xor.build_model(seed=0)
     built.set_weights([np.float32([[1] * 8, [-2] * 8]), *built.get_weights()[1:]])
     x1, x2 = built.input["x1"], built.input["x2"]
@@ -183,10 +183,10 @@ def test_other_folders_and_files_are_left_alone(trained, tmp_path):
     (tmp_path / "a.onnx").mkdir()
     before = contents(tmp_path)
     for name, complaint in (
-        ("full", "is a folder of other things: name a new one"),
-        ("file", "is a file: name a folder"),
+        ("full", "is a folder with other files: choose a new one"),
+        ("file", "is a file: choose a folder"),
         ("file/a.onnx", "cannot write"),
-        ("a.onnx", "is a folder: name a file"),
+        ("a.onnx", "is a folder: choose a file"),
     ):
         with pytest.raises(keras_xor.KerasXorError, match=complaint):
             export(trained, tmp_path / name)
@@ -201,7 +201,7 @@ def test_a_folder_that_holds_its_model_is_kept(script, trained, trained_file, tm
     before = contents(tmp_path)
     status, output, errors = script("export.py", "--model", "sm/my.keras", "--to-file", "sm")
     assert (status, output) == (1, "")
-    assert "sm is a folder of other things: name a new one" in one_line(errors)
+    assert "sm is a folder with other files: choose a new one" in one_line(errors)
     assert contents(tmp_path) == before
 
 
@@ -218,7 +218,7 @@ def test_whatever_keras_takes_for_its_default(tmp_path, dtype):
         inputs = {name: keras.Input((1,), name=name) for name in ("x1", "x2")}
         hidden = keras.layers.Concatenate()(list(inputs.values()))
         other = keras.Model(inputs, keras.layers.Dense(1, "sigmoid", name="y")(hidden))
-        with pytest.raises(keras_xor.KerasXorError, match="model must be of float32, but its "):
+        with pytest.raises(keras_xor.KerasXorError, match="model must be float32, but its "):
             export(other, tmp_path / "b.onnx")
     finally:
         keras.config.set_floatx(before[0])

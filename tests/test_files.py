@@ -104,7 +104,7 @@ def test_history_as_csv(tmp_path):
 )
 def test_foreign_histories_are_refused(tmp_path, content):
     (tmp_path / "a.csv").write_bytes(content)
-    with pytest.raises(keras_xor.KerasXorError, match=r"a\.csv is not a history of training"):
+    with pytest.raises(keras_xor.KerasXorError, match=r"a\.csv is not a training history"):
         load_history(tmp_path / "a.csv")
 
 
@@ -161,8 +161,17 @@ def test_of_a_long_history_some_epochs_are_kept(tmp_path):
     assert all(row["loss"] == 1 / row["epoch"] for row in history)
 
 
+def test_a_record_that_would_be_too_large_is_refused_before_training():
+    recipe = Recipe(hidden_units="256x256", epochs=5_000)
+    model = keras_xor.build_model(recipe, seed=0)
+    before = model.get_weights()
+    with pytest.raises(keras_xor.KerasXorError, match="of 5000 epochs of this model would be"):
+        keras_xor.train(model, recipe, callbacks=[Recorder()])
+    assert all(np.array_equal(*pair) for pair in zip(before, model.get_weights(), strict=True))
+
+
 def saved_run(folder, model, recipe, seed=None):
-    """The recorder of a run of which all three files are in `folder`, and their paths."""
+    """The recorder of a run saved in `folder`, and the paths of its three files."""
     outputs = {"model": "a.keras", "history": "a.csv", "record": "a.npz"}
     outputs = {name: folder / "new" / file for name, file in outputs.items()}
     recorder = Recorder()
@@ -267,14 +276,14 @@ SHAPES = ((2, 2, 8), (2, 8), (2, 8, 1), (2, 1))
 )
 def test_foreign_records_are_refused(tmp_path, arrays):
     np.savez(tmp_path / "a.npz", **arrays)
-    with pytest.raises(keras_xor.KerasXorError, match=r"a\.npz is not a record of training"):
+    with pytest.raises(keras_xor.KerasXorError, match=r"a\.npz is not a training record"):
         load_record(tmp_path / "a.npz")
 
 
 @pytest.mark.parametrize("content", [b"", b"text", b"PK\3\4", b"\x93NUMPY\1\0"])
 def test_records_that_are_no_archives_are_refused(tmp_path, content):
     (tmp_path / "a.npz").write_bytes(content)
-    with pytest.raises(keras_xor.KerasXorError, match=r"a\.npz is not a record of training"):
+    with pytest.raises(keras_xor.KerasXorError, match=r"a\.npz is not a training record"):
         load_record(tmp_path / "a.npz")
 
 
@@ -298,7 +307,7 @@ def write_header(file, shape):
 
 def refused_without_memory(file):
     tracemalloc.start()
-    with pytest.raises(keras_xor.KerasXorError, match=r"a\.npz is not a record of training"):
+    with pytest.raises(keras_xor.KerasXorError, match=r"a\.npz is not a training record"):
         load_record(file)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
@@ -347,12 +356,12 @@ def test_a_list_of_the_right_inputs_will_do(tmp_path):
         ({"shape": (2,)}, "it does not map"),
         ({"units": 2}, "it does not map"),
         ({"outputs": 2}, "it does not map"),
-        ({"activation": "tanh"}, "its output is not that of a sigmoid"),
+        ({"activation": "tanh"}, "its output activation is not a sigmoid"),
     ],
 )
 def test_other_networks_are_refused(tmp_path, difference, complaint):
     network(**difference).save(tmp_path / "a.keras")
-    with pytest.raises(keras_xor.KerasXorError, match=f"cannot be used, since {complaint}"):
+    with pytest.raises(keras_xor.KerasXorError, match=f"cannot be used because {complaint}"):
         keras_xor.load_model(tmp_path / "a.keras")
 
 
@@ -383,7 +392,7 @@ def test_weights_that_are_not_finite_are_not_saved(tmp_path):
     assert not any(tmp_path.iterdir())
 
 
-# What this package writes, it reads; what it does not read, it does not write.
+# The package can read every file it writes, and refuses to write those it cannot read.
 
 
 def compiled(optimizer="sgd", trained=False, **options):
@@ -474,15 +483,15 @@ def with_layer(layer):
     ("build", "complaint"),
     [
         (lambda: keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]), "Sequential"),
-        (lambda: with_layer(keras.layers.Dropout(0.5)), "it holds a 'Dropout', and only the"),
+        (lambda: with_layer(keras.layers.Dropout(0.5)), "it contains a 'Dropout', but only the"),
         (lambda: with_layer(keras.layers.Dense(300)), "its 'units' is larger than 256"),
-        (lambda: network(activation="tanh"), "its output is not that of a sigmoid"),
+        (lambda: network(activation="tanh"), "its output activation is not a sigmoid"),
         (
             compiled(metrics=[keras.metrics.AUC(num_thresholds=2_000)]),
             "its 'num_thresholds' is larger than 1024",
         ),
-        (compiled(metrics=[own_metric]), "it holds a 'function'"),
-        (frozen, "the state of its optimizer is not complete"),
+        (compiled(metrics=[own_metric]), "it contains a 'function'"),
+        (frozen, "its optimizer state is incomplete"),
     ],
 )
 def test_what_is_not_read_is_not_written(tmp_path, build, complaint):
@@ -492,7 +501,7 @@ def test_what_is_not_read_is_not_written(tmp_path, build, complaint):
 
 
 def test_the_bytes_that_were_looked_at_are_loaded(tmp_path, trained_file, monkeypatch):
-    """Another file takes the place of the first, as soon as that has been looked at."""
+    """Another file replaces the first as soon as that has been checked."""
     with_layer(keras.layers.Dropout(0.5)).save(tmp_path / "other.keras")
     link = tmp_path / "a.keras"
     link.symlink_to(trained_file)

@@ -1,4 +1,4 @@
-"""The hostile files of fuzz.py, loaded in a process of their own."""
+"""Load the hostile files of fuzz.py in their own process."""
 
 import re
 import subprocess

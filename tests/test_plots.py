@@ -30,7 +30,7 @@ TEXTS = {
 
 @pytest.fixture(params=["system", "wheel"])
 def dot(request, monkeypatch, tmp_path):
-    """Both ways to draw, and no other: the system's `dot`, and without it the wheel's."""
+    """Force each of the two ways to draw: the system's `dot`, then the wheel's."""
     if request.param == "wheel":
         monkeypatch.setenv("PATH", str(tmp_path))
     elif shutil.which("dot") or os.environ.get("CI"):  # In CI a missing `dot` is a failure.
@@ -111,7 +111,7 @@ def test_a_full_disk(script, tmp_path, suffix):
     assert script("plot_model.py", "--to-file", file)[0] == 0
     before = file.read_bytes()
     for size, complaint in (
-        (6_000, f"cannot write {file} (File too large): name a file"),
+        (6_000, f"cannot write {file} (File too large): choose a file"),
         (1_000, f"{tempfile.gettempdir()}" if not shutil.which("dot") else "cannot write"),
     ):
         with largest_file(size):
@@ -154,7 +154,7 @@ def test_only_models_are_drawn(tmp_path):
 
 @pytest.fixture(scope="module")
 def recorded():
-    """The recorder of the default recipe, before and after each of its epochs."""
+    """A recorder of the default recipe, with the weights before and after each epoch."""
     recorder = keras_xor.files.Recorder()
     keras_xor.train(keras_xor.build_model(seed=0), seed=0, callbacks=[recorder])
     return recorder
@@ -172,7 +172,7 @@ def data(spec):
 
 
 def parts(chart):
-    """The rows of the grid and those of the line."""
+    """The rows of the grid and the rows of the line."""
     rows = data(chart.to_dict(validate=False))
     return [row for row in rows if "line" not in row], [row for row in rows if "line" in row]
 
@@ -248,11 +248,11 @@ def test_files_of_other_runs_are_told(script, tmp_path):
     assert script(*run) == (0, "", "")  # The same run again.
     status, _, errors = script(*run, "--seed", 5)
     assert status == 0
-    assert "a.npz is the record of another run: --record writes one" in one_line(errors)
+    assert "a.npz is the record of another run: use --record" in one_line(errors)
     (tmp_path / "a.csv").write_bytes(old)
     for arguments, complaint in (
-        (("plot_surface.py", "--record", "a.npz"), "a.npz is of another run than the model"),
-        (("plot_history.py", "--history", "a.csv"), "a.csv is not the history that was written"),
+        (("plot_surface.py", "--record", "a.npz"), "a.npz is not from the same run"),
+        (("plot_history.py", "--history", "a.csv"), "a.csv is not from the same run"),
     ):
         status, _, errors = script(*arguments, "--to-file", "a.svg")
         assert status == 0
@@ -355,11 +355,11 @@ def test_distributions_against_the_runs():
             assert not row["low"] < 0.5 < row["high"]
     articles = {row["point"]: row["article"] for row in rows if "article" in row}
     assert articles == {"y_00": 0.01240, "y_01": 0.96797}
-    assert "under 500 seeds" in chart.to_dict()["title"]["text"]
+    assert "with 500 seeds" in chart.to_dict()["title"]["text"]
 
 
 def places(element, wanted, x=0.0, y=0.0):
-    """Where the texts of an .svg start that begin with `wanted`."""
+    """The start positions of an .svg's texts that begin with `wanted`."""
     if move := re.search(r"translate\(([-\d.]+),\s*([-\d.]+)\)", element.get("transform", "")):
         x, y = x + float(move[1]), y + float(move[2])
     if (element.text or "").startswith(wanted):
@@ -431,7 +431,7 @@ def test_saved_charts(trained, recorded, tmp_path, kind):
 
 @pytest.fixture
 def chromium(tmp_path):
-    """Open a page where there is no network: what it has become when its scripts are done."""
+    """Open a page without a network; return the page after its scripts have run."""
     if not (shutil.which(CHROMIUM) or os.environ.get("CI")):
         pytest.skip("there is no Chromium on this machine: install it to test the page too")
 
@@ -512,7 +512,7 @@ window.addEventListener("load", () => setTimeout(() => {{
 
 
 def test_charts_show_in_a_notebook_offline(chromium, trained, recorded, tmp_path):
-    """As a notebook does: the HTML of each output is put into one page."""
+    """Put the HTML of all outputs into one page, as a notebook does."""
     history = [{"epoch": 1, "loss": 0.5}, {"epoch": 2, "loss": 0.25}]
     charts = (
         plots.surface(trained, 5),

@@ -13,7 +13,7 @@ from keras_xor import prediction
 
 @pytest.fixture(scope="module")
 def known():
-    """A model of known weights, and its formula in numbers that do not overflow."""
+    """A model with known weights, and its formula in numbers that do not overflow."""
     rng = np.random.default_rng(0)
     w1, b1 = rng.normal(size=(2, 8)), rng.normal(size=8)
     w2, b2 = rng.normal(size=(8, 1)), rng.normal(size=1)

@@ -6,12 +6,13 @@ import pytest
 from conftest import ROOT
 
 import keras_xor
+from keras_xor import checks
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def section(title):
-    """The text from one title of the second level to the next."""
+    """The text below a second-level heading, up to the next one."""
     return README.split(f"\n## {title}\n")[1].split("\n## ")[0]
 
 
@@ -41,6 +42,20 @@ def test_links_within_the_readme_lead_somewhere():
     targets = re.findall(r"\]\((?!https:)([^)]+)\)|src=\"([^\"]+)\"", README)
     for target in map("".join, targets):
         assert target[1:] in anchors if target[0] == "#" else (ROOT / target).exists(), target
+
+
+def test_the_numbers_of_names():
+    names = {
+        "--activation": checks.ACTIVATIONS,
+        "--initializer": checks.INITIALIZERS,
+        "--loss": checks.LOSSES,
+        "--optimizer": checks.OPTIMIZERS,
+    }
+    for option, choices in names.items():
+        row = re.search(rf"^\| `{option}` \| .+ and (\d+) others", README, re.MULTILINE)
+        named = re.findall(r"`(\w+)`", row[0])
+        assert {*named} <= {*choices}
+        assert len(named) + int(row[1]) == len(choices)
 
 
 def test_the_install_without_cuda_names_every_dependency():

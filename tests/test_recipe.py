@@ -108,7 +108,45 @@ def test_each_field_reaches_the_model():
     assert optimizer.nesterov is True
 
 
-# The lists of names, against Keras.
+# The lists of names, compared with Keras.
+
+KINDS = [
+    (keras.src.activations, checks.activation, checks.ACTIVATIONS),
+    (keras.src.initializers, checks.kernel_initializer, checks.INITIALIZERS),
+    (keras.src.losses, checks.loss, checks.LOSSES),
+    (keras.src.optimizers, checks.optimizer, checks.OPTIMIZERS),
+]
+
+
+@pytest.mark.parametrize(("module", "check", "names"), KINDS)
+def test_every_name_that_keras_has_for_the_same_thing(module, check, names):
+    def thing(name):
+        resolved = module.ALL_OBJECTS_DICT[name]
+        return getattr(resolved, "__name__", resolved).lower().replace("_", "")
+
+    listed = {thing(name) for name in names}
+    others = {name for name in module.ALL_OBJECTS_DICT if name and thing(name) in listed}
+    assert others >= set(names)
+    for name in others:
+        assert thing(check(name)) == thing(name)
+
+
+def test_an_error_shows_the_name_that_was_given():
+    for field in ("activation", "kernel_initializer", "loss", "optimizer"):
+        name = "swish" if field == "loss" else "mse"
+        with pytest.raises(keras_xor.KerasXorError, match=f"not '{name}'$"):
+            Recipe(**{field: name})
+
+
+@pytest.mark.parametrize("name", sorted({*checks.OPTIMIZERS} - {"ftrl"}))
+def test_training_starts_from_the_initial_weights(name):
+    """Not so with FTRL, whose first step replaces them."""
+    recipe = Recipe(optimizer=name, learning_rate=1e-6, epochs=1, steps_per_epoch=1)
+    model = keras_xor.build_model(recipe, seed=0)
+    initial = model.get_weights()
+    keras_xor.train(model, recipe, seed=0)
+    for before, after in zip(initial, model.get_weights(), strict=True):
+        np.testing.assert_allclose(after, before, atol=1e-4)
 
 
 @pytest.mark.parametrize("name", checks.OPTIMIZERS)
@@ -138,12 +176,14 @@ def test_optimizers(tmp_path, name):
     ],
 )
 def test_names(tmp_path, get, field, name):
-    assert get(name) is not None
+    resolved = get(name)
+    own_name = getattr(resolved, "__name__", type(resolved).__name__)
+    assert own_name.lower().replace("_", "") == name.replace("_", "")
     check_files(tmp_path, Recipe(**{field: name, "hidden_units": (3, 2)}))
 
 
 def check_files(folder, recipe):
-    """Train a step without XLA, which is quicker; see what is written and read again."""
+    """Train one step without XLA, which is quicker; check that the files load as saved."""
     model = keras_xor.build_model(recipe, seed=1)
     model.run_eagerly = True
     history = keras_xor.train(model, dataclasses.replace(recipe, epochs=1, steps_per_epoch=1))
@@ -165,14 +205,14 @@ def test_the_largest_network_is_read_again(tmp_path):
     check_files(tmp_path, Recipe(hidden_units=[256] * 4, optimizer="adam", momentum=0))
 
 
-# A run of a recipe, against NumPy.
+# A run of a recipe, compared with NumPy.
 
 ACTIVATIONS = {
     "tanh": (np.tanh, lambda h: 1 - h**2),
     "sigmoid": (lambda a: 1 / (1 + np.exp(-a)), lambda h: h * (1 - h)),
     "relu": (lambda a: np.maximum(a, 0), lambda h: h > 0),
 }
-SLOPES = {  # Of the loss by the logit
+SLOPES = {  # Derivatives of the loss by the logit
     "binary_crossentropy": lambda p, y: p - y,
     "mean_squared_error": lambda p, y: 2 * (p - y) * p * (1 - p),
     "mean_absolute_error": lambda p, y: np.sign(p - y) * p * (1 - p),

@@ -24,7 +24,7 @@ SCRIPTS = [
 
 
 def process(name, *arguments, cwd, **environment):
-    """A script in a process of its own: its status, output and errors."""
+    """Run a script in its own process; return status, output and errors."""
     done = subprocess.run(
         [sys.executable, ROOT / "scripts" / name, *map(str, arguments)],
         cwd=cwd,
@@ -37,7 +37,7 @@ def process(name, *arguments, cwd, **environment):
 
 @pytest.fixture
 def light_process(tmp_path):
-    """Like `process`, where importing anything heavy fails."""
+    """Like `process`, but importing anything heavy fails."""
     for name in ("keras", "numpy", "tensorflow"):
         (tmp_path / f"{name}.py").write_text("raise AssertionError(f'{__name__} was imported')")
 
@@ -47,7 +47,7 @@ def light_process(tmp_path):
     return run
 
 
-# What a user sees who does as the README says.
+# What users see when they follow the README.
 
 
 def test_train_then_predict_then_plot(tmp_path):
@@ -78,7 +78,7 @@ def test_train_then_predict_then_plot(tmp_path):
 
 
 def on_terminal(folder, columns):
-    """The status of a short training on a terminal of some columns, and what it shows."""
+    """The exit status and output of a short training on a terminal of this width."""
     screen, terminal = pty.openpty()
     training = subprocess.Popen(
         [sys.executable, ROOT / "scripts" / "train.py", "--epochs", "2"],
@@ -93,7 +93,7 @@ def on_terminal(folder, columns):
     try:
         while chunk := os.read(screen, 4096):
             shown += chunk
-    except OSError:  # Linux says so when the other end of a terminal closes.
+    except OSError:  # Linux raises it when the other end of a terminal closes.
         pass
     os.close(screen)
     return training.wait(), shown.decode()
@@ -128,7 +128,7 @@ def test_train_keeps_files_of_others(script, tmp_path):
     for more in ([], ["--resume"]):
         status, output, errors = script("train.py", "--model", "weather.keras", *more)
         assert (status, output) == (1, "")
-        assert "weather.csv was not written by keras_xor and is kept: name" in one_line(errors)
+        assert "weather.csv was not written by keras_xor and is kept: choose" in one_line(errors)
     assert [path.name for path in tmp_path.iterdir()] == ["weather.csv"]
 
 
@@ -181,9 +181,9 @@ def test_a_run_of_a_study_can_be_trained_recorded_and_drawn(script, tmp_path):
     [
         ("train.py --epochs 1 --device cpu", "cpu:0", None),
         ("train.py --epochs 1 --device cpu:1", "cpu:1", None),
-        ("train.py --device cpu:2", None, "there is no device cpu:2: take cpu:0 or cpu:1"),
-        ("train.py --device gpu", None, "there is no device gpu:0: take cpu:0 or cpu:1"),
-        ("seed_study.py --device tpu:3", None, "there is no device tpu:3: take"),
+        ("train.py --device cpu:2", None, "there is no device cpu:2: use cpu:0 or cpu:1"),
+        ("train.py --device gpu", None, "there is no device gpu:0: use cpu:0 or cpu:1"),
+        ("seed_study.py --device tpu:3", None, "there is no device tpu:3: use"),
     ],
 )
 def test_device(tmp_path, command, device, complaint):
@@ -287,11 +287,11 @@ def test_benchmark_tables(script):
     assert [line.split() for line in output.splitlines() if line] == [
         ["cores", "2"],
         ["device", "cpu:0"],
-        ["a", "step", "in", "us", "median", "min", "max", "ratio"],
+        ["us", "per", "step", "median", "min", "max", "ratio"],
         ["Keras", "fit", "2.00", "1.00", "3.00", "200.00"],
-        ["batch", "size", "steps", "us", "a", "step,", "median", "min", "max"],
+        ["batch", "size", "steps", "us", "per", "step,", "median", "min", "max"],
         ["32", "10", "2.00", "1.00", "3.00"],
-        ["seeds", "of", "a", "study", "us", "a", "step", "and", "seed,", "median", "min", "max"],
+        ["seeds", "of", "a", "study", "us", "per", "step", "and", "seed,", "median", "min", "max"],
         ["100", "2.00", "1.00", "3.00"],
         ["a", "process", "seconds", "ratio", "peak", "MiB", "ratio"],
         ["a", "2.00", "1.00", "600", "1.00"],
@@ -303,7 +303,7 @@ def test_benchmark_json(script, benchmark, monkeypatch):
     monkeypatch.setattr(benchmark, "has_jax", lambda: False)
     status, output, errors = script("benchmark.py", "--json")
     assert status == 0
-    assert "without JAX" in one_line(errors)
+    assert "JAX is not installed" in one_line(errors)
     assert json.loads(output) == {
         "machine": benchmark.machine(),
         "steps": benchmark.step_costs(),
@@ -313,7 +313,7 @@ def test_benchmark_json(script, benchmark, monkeypatch):
     }
 
 
-# What a user sees whose streams are closed, full, broken or not of Unicode.
+# What users see when streams are closed, full, broken or not Unicode.
 
 TRAIN = "train.py --epochs 1 --steps-per-epoch 9"
 
@@ -322,11 +322,11 @@ TRAIN = "train.py --epochs 1 --steps-per-epoch 9"
     ("command", "status", "complaint"),
     [
         (f"{TRAIN} <&- >&- 2>&-", 0, ""),
-        (f"{TRAIN} > /dev/full", 1, "train.py: standard output cannot be written (No space left"),
+        (f"{TRAIN} > /dev/full", 1, "train.py: cannot write to standard output (No space left"),
         (f"{TRAIN} | true", 1, ""),
         (f"PYTHONIOENCODING=ascii {TRAIN} --model ü.keras 2> /dev/full", 0, ""),
         ("predict.py | true", 1, ""),
-        ("predict.py --help > /dev/full", 1, "predict.py: standard output cannot be written"),
+        ("predict.py --help > /dev/full", 1, "predict.py: cannot write to standard output"),
         ("predict.py --help >&-", 0, ""),
         ("predict.py --x1 2>&-", 2, ""),
     ],
@@ -353,7 +353,7 @@ def test_streams(trained_file, tmp_path, command, status, complaint):
     assert len([*tmp_path.rglob("*.keras")]) == 1
 
 
-# What a user sees who does otherwise.
+# What users see when they make mistakes.
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
@@ -379,7 +379,7 @@ def test_help_is_light(light_process, name):
         ("train.py --learning-rate 0", "--learning-rate: it must be above 0"),
         ("train.py --learning-rate -1e-3", "--learning-rate: it must be above 0"),
         ("train.py --learning-rate inf", "--learning-rate"),
-        ("train.py --learning-rate 1e-50", "beyond, it is 0 or infinite in float32"),
+        ("train.py --learning-rate 1e-50", "outside this range it is 0 or infinite in float32"),
         ("train.py --learning-rate 1e39", "--learning-rate: it must be from 1.2e-38 to 3.4e+38"),
         (f"train.py --seed {'9' * 5_000}", "--seed: it must be a whole number of at least 0, not"),
         ("train.py --learning-rate fast", "--learning-rate: it must be a finite number"),
@@ -426,15 +426,15 @@ def test_help_is_light(light_process, name):
         ("train.py --loss accuracy", "--loss: it must be binary_crossentropy, binary_focal"),
         ("train.py --initializer he", "--initializer: it must be glorot_normal, glorot_uniform,"),
         ("train.py --momentum 2", "--momentum: it must be from 0 to 1, not '2'"),
-        ("train.py --optimizer adam --momentum 0.9", "adam has no momentum: leave it out, or take"),
+        ("train.py --optimizer adam --momentum 0.9", "adam has no momentum: leave it out, or use"),
         ("train.py --nesterov", "nesterov needs sgd or muon, with a momentum such as 0.9"),
         ("seed_study.py --optimizer lion --momentum 0.9", "lion has no momentum"),
-        ("train.py --device cuda", "--device: it must be such as cpu, gpu or gpu:1, not 'cuda'"),
+        ("train.py --device cuda", "--device: it must be a device such as cpu or gpu:1"),
         ("seed_study.py --csv a.txt", "--csv: it must end in .csv"),
         ("seed_study.py --to-file a.pdf", "--to-file"),
         (
             "export.py --to-file a.pb",
-            "--to-file: it must end in .onnx or .tflite, or name",
+            "--to-file: it must end in .onnx or .tflite, or in /",
         ),
         ("export.py --model a.h5", "--model"),
         ("benchmark.py --repeats 5", "--repeats"),
@@ -496,7 +496,7 @@ def test_train_sees_an_unwritable_target_first(script, monkeypatch, tmp_path, mo
     monkeypatch.setattr(keras_xor.training, "train", None)
     status, output, errors = script("train.py", "--model", model)
     assert (status, output) == (1, "")
-    assert "name a file" in one_line(errors)
+    assert "choose a file" in one_line(errors)
     assert [file.name for file in tmp_path.iterdir()] == [taken.strip("/")]
 
 
@@ -508,8 +508,8 @@ def test_train_sees_an_unwritable_target_first(script, monkeypatch, tmp_path, mo
             "no record at a.npz: run python scripts/train.py --record first",
         ),
         ("plot_history.py --history a.csv", "no history at a.csv: run python scripts/train.py"),
-        ("plot_surface.py --record foreign.npz", "foreign.npz is not a record of training"),
-        ("plot_history.py --history foreign.csv", "foreign.csv is not a history of training"),
+        ("plot_surface.py --record foreign.npz", "foreign.npz is not a training record"),
+        ("plot_history.py --history foreign.csv", "foreign.csv is not a training history"),
     ],
 )
 def test_nothing_to_plot(script, tmp_path, arguments, complaint):
@@ -524,4 +524,4 @@ def test_plot_model_to_a_folder(script, tmp_path):
     (tmp_path / "a.png").mkdir()
     status, output, errors = script("plot_model.py", "--to-file", "a.png")
     assert (status, output) == (1, "")
-    assert "a.png is a folder: name a file" in one_line(errors)
+    assert "a.png is a folder: choose a file" in one_line(errors)

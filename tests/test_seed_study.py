@@ -65,7 +65,7 @@ def test_steps_to_learn():
 
 
 def study_in_numpy(runs, seed):
-    """The recipe in float64; a batch is how often each of the four points is in it."""
+    """The recipe in float64; a batch is the count of each of the four points."""
     rng = np.random.default_rng(seed)
     units = 8
     w1 = rng.uniform(-1, 1, (runs, 2, units)) * math.sqrt(6 / (2 + units))
@@ -127,7 +127,7 @@ def test_one_seed():
 def test_many_runs_are_trained_in_groups(monkeypatch):
     recipe = Recipe(epochs=2, steps_per_epoch=50, optimizer="adam")
     together = seed_study(recipe, seeds=7)
-    monkeypatch.setattr(program, "_MOST_ACTIVATIONS", 3 * 32 * 8)
+    monkeypatch.setattr(program, "_MOST_NUMBERS", 3 * 32 * 8)
     apart = seed_study(recipe, seeds=7)
     assert [row["seed"] for row in apart] == [row["seed"] for row in together]
     np.testing.assert_allclose(answers(apart), answers(together), rtol=0, atol=1e-6)
@@ -200,7 +200,7 @@ def test_summary_of_runs_that_failed():
 
 @pytest.mark.parametrize(("successes", "trials"), [(0, 10), (1, 3), (459, 1_000), (10, 10)])
 def test_wilson_interval(successes, trials):
-    """Its ends are the probabilities that are 1.96 of their own deviations from the share."""
+    """Its ends are the probabilities 1.96 of their own standard deviations from the share."""
     share = successes / trials
     ends = wilson_interval(successes, trials)
     assert 0 <= ends[0] <= share <= ends[1] <= 1
@@ -222,7 +222,7 @@ def test_rows_as_csv(tmp_path):
         save_rows(rows, tmp_path / "a.txt")
 
 
-# The same by its script.
+# The same with its script.
 
 SMALL = ("--seeds", 30, "--epochs", 2, "--steps-per-epoch", 100, "--learning-rate", 0.5)
 
@@ -260,14 +260,14 @@ def test_script(script, tmp_path):
     assert output.endswith("rows:    a.csv\npicture: new/a.svg\n")
     with (tmp_path / "a.csv").open(newline="") as file:
         assert [int(line["seed"]) for line in csv.DictReader(file)] == [r["seed"] for r in rows]
-    assert "under 30 seeds" in (tmp_path / "new" / "a.svg").read_text()
+    assert "with 30 seeds" in (tmp_path / "new" / "a.svg").read_text()
 
 
 @pytest.mark.parametrize(
     ("learning_rate", "sentence"),
     [
-        (0.5, "The median run got all four right after "),
-        (1e-9, "The median run does not get all four right."),
+        (0.5, "The median run learned all four points for good after "),
+        (1e-9, "The median run did not learn all four points."),
     ],
 )
 def test_script_tells_of_the_median_run(script, learning_rate, sentence):
@@ -289,4 +289,4 @@ def test_script_sees_an_unwritable_target_first(script, monkeypatch, tmp_path, o
     monkeypatch.setattr(keras_xor.study, "seed_study", None)
     status, output, errors = script("seed_study.py", option, file)
     assert (status, output) == (1, "")
-    assert "is a folder: name a file" in one_line(errors)
+    assert "is a folder: choose a file" in one_line(errors)

@@ -1,4 +1,4 @@
-"""Runs of train.py that are killed, interrupted, out of disk or not alone."""
+"""Runs of train.py that are killed, interrupted, out of disk space or concurrent."""
 
 import contextlib
 import os
@@ -48,7 +48,7 @@ def weights_in(folder):
 
 
 def results(folder):
-    """The weights, the history and the record that a run left in `folder`, and nothing else."""
+    """The weights, history and record in `folder`, which must contain nothing else."""
     names = ("xor.csv", "xor.keras", "xor.npz")
     assert sorted(file.name for file in folder.iterdir()) == list(names)
     history, _, record = ((folder / name).read_bytes() for name in names)
@@ -100,7 +100,7 @@ def test_ctrl_c(tmp_path, uninterrupted):
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate()
     assert process.returncode == 130
-    notice, command = one_line(errors).split(": go on with ")
+    notice, command = one_line(errors).split(": continue with ")
     assert notice == "train.py: interrupted"
     assert [file.name for file in tmp_path.iterdir()] == ["xor.checkpoint"]
 
@@ -163,7 +163,7 @@ def test_same_seed_same_bytes(tmp_path):
 
 @pytest.fixture
 def trained_before(script, tmp_path):
-    """A folder with what an earlier run left there, and its bytes by names."""
+    """A folder with the files of an earlier run, and their bytes by name."""
     assert script("train.py", *SHORT_RUN, "--record") == (0, "", "")
     return bytes_in(tmp_path)
 
@@ -184,13 +184,13 @@ def test_full_disk(script, monkeypatch, tmp_path, trained_before, size, seconds,
     with largest_file(size):
         status, output, errors = script("train.py", *SHORT_RUN, "--record", "--seed", "7")
     assert (status, output) == (1, "")
-    assert f"cannot write {named} (File too large): name a file" in one_line(errors)
+    assert f"cannot write {named} (File too large): choose a file" in one_line(errors)
     assert bytes_in(tmp_path) == trained_before
 
 
 @contextlib.contextmanager
 def somebody():
-    """Root may write everywhere; so be somebody else."""
+    """Act as another user, since root may write everywhere."""
     user = os.geteuid()
     if user == 0:
         os.seteuid(65_534)
@@ -201,7 +201,7 @@ def somebody():
 
 
 def test_read_only_folder(script, monkeypatch):
-    # The folders above `tmp_path` cannot be read by somebody else.
+    # Another user cannot read the folders above `tmp_path`.
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         monkeypatch.chdir(folder)
@@ -211,7 +211,7 @@ def test_read_only_folder(script, monkeypatch):
         with somebody():
             status, output, errors = script("train.py", *SHORT_RUN, "--seed", "7")
             assert (status, output) == (1, "")
-            assert "cannot write xor.keras (Permission denied): name a" in one_line(errors)
+            assert "cannot write xor.keras (Permission denied): choose a" in one_line(errors)
             assert script("predict.py", "--model", "xor.keras")[0] == 0
         assert bytes_in(folder) == before
 
@@ -230,6 +230,6 @@ def test_divergence(script, monkeypatch, tmp_path, trained_before, learning_rate
     monkeypatch.setattr(checkpoint, "SECONDS", 0)
     status, output, errors = script("train.py", *SHORT_RUN, "--learning-rate", learning_rate)
     assert (status, output) == (1, "")
-    assert "training diverged, the loss of epoch 1 is" in one_line(errors)
+    assert "training diverged in epoch 1 with a loss of" in one_line(errors)
     assert "lower the learning rate" in errors
     assert bytes_in(tmp_path) == trained_before

@@ -93,18 +93,18 @@ def test_same_seed_same_weights():
 @pytest.mark.parametrize(
     ("learning_rate", "epochs", "complaint"),
     [
-        (1e30, 1, r"the loss of epoch 1 is \S+e\+29: lower the learning rate"),
-        (1e38, 5, "the loss of epoch 1 is nan"),
-        (1e7, 5, "the loss of epoch 1 is"),
+        (1e30, 1, r"epoch 1 with a loss of \S+e\+29: lower the learning rate"),
+        (1e38, 5, "epoch 1 with a loss of nan"),
+        (1e7, 5, "epoch 1 with a loss of"),
     ],
 )
 def test_divergence(learning_rate, epochs, complaint):
     model = keras_xor.build_model(Recipe(learning_rate=learning_rate), seed=0)
-    with pytest.raises(keras_xor.KerasXorError, match=f"training diverged, {complaint}"):
+    with pytest.raises(keras_xor.KerasXorError, match=f"training diverged in {complaint}"):
         keras_xor.train(
             model, Recipe(epochs=epochs, steps_per_epoch=1_000), steps_per_execution=100, seed=0
         )
-    assert model.optimizer.iterations < 1_000  # It ends in the midst of the epoch.
+    assert model.optimizer.iterations < 1_000  # It ends in the middle of the epoch.
 
 
 @pytest.mark.parametrize("initial_epoch", [-1, 3, 1.0])
@@ -222,7 +222,7 @@ def test_any_loss_optimizer_and_metric():
 
 
 class Other(keras.Model):
-    """A model with a training step of its own."""
+    """A model with its own `train_step`."""
 
     def train_step(self, data):
         logs = super().train_step(data)
@@ -325,7 +325,7 @@ def distributed():
         (lambda: network(["x1"]), "model must map inputs x1 and x2"),
         (lambda: network(["a", "b"]), "model must map inputs x1 and x2"),
         (lambda: network(["x1", "x2"], outputs=2), "model must map inputs x1 and x2"),
-        (lambda: keras.Sequential([keras.layers.Dense(1)]), "which no Sequential has"),
+        (lambda: keras.Sequential([keras.layers.Dense(1)]), "so it cannot be Sequential"),
         (distributed, "must not be built under a distribution strategy: use model.fit"),
     ],
 )

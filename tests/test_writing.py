@@ -53,7 +53,7 @@ def test_a_failed_save_leaves_the_old_file(tmp_path, monkeypatch):
 def test_unwritable(tmp_path, path):
     (tmp_path / "folder.keras").mkdir()
     (tmp_path / "file").write_text("kept")
-    with pytest.raises(keras_xor.KerasXorError, match="name a file"):
+    with pytest.raises(keras_xor.KerasXorError, match="choose a file"):
         keras_xor.save_model(keras_xor.build_model(), tmp_path / path)
     assert (tmp_path / "file").read_text() == "kept"
     assert not any((tmp_path / "folder.keras").iterdir())
@@ -158,7 +158,7 @@ def test_where_there_are_no_locks(tmp_path, monkeypatch):
         ("a.checkpoint", b"of another program"),
         ("holiday.png", b"\x89PNG\r\n"),
         ("package.json", b"{}"),
-        ("log.json", b'"a.keras was not written by keras_xor and is kept: name another file"'),
+        ("log.json", b'"a.keras was not written by keras_xor and is kept: choose another file"'),
     ],
 )
 def test_what_others_wrote_is_kept(tmp_path, name, content):
@@ -222,7 +222,7 @@ def test_what_is_no_regular_file_is_kept(tmp_path):
     assert Path("/dev/null").is_char_device()
 
 
-# Folders of a SavedModel.
+# SavedModel folders.
 
 
 def saved_model(folder, text):
@@ -274,7 +274,7 @@ def test_a_saved_model_beside_other_things_is_kept(tmp_path, name, late):
 
     if not late:
         add()
-    with pytest.raises(keras_xor.KerasXorError, match="is a folder of other things: name a new"):
+    with pytest.raises(keras_xor.KerasXorError, match="is a folder with other files: choose a new"):
         replace()
     assert texts(tmp_path) == {"old", "precious"}
 
@@ -282,7 +282,7 @@ def test_a_saved_model_beside_other_things_is_kept(tmp_path, name, late):
 def test_a_saved_model_of_others_is_kept(tmp_path):
     saved_model(tmp_path / "sm", "precious")
     with (
-        pytest.raises(keras_xor.KerasXorError, match="is a folder of other things"),
+        pytest.raises(keras_xor.KerasXorError, match="is a folder with other files"),
         replacing_folder(tmp_path / "sm"),
     ):
         raise AssertionError("it would be written")
@@ -294,7 +294,7 @@ class Kill(BaseException):
 
 
 def test_a_folder_that_a_kill_left_without_its_name_gets_it_back(tmp_path, monkeypatch):
-    """Between the two renames; what a kill leaves is what no `finally` has touched."""
+    """A kill between the two renames, after which no `finally` runs."""
     old_saved_model(tmp_path / "a")
     monkeypatch.setattr(writing, "_put_back", lambda left: None)
     monkeypatch.setattr(writing.tempfile, "TemporaryDirectory", LeftFolder)
@@ -315,7 +315,7 @@ def test_a_folder_that_a_kill_left_without_its_name_gets_it_back(tmp_path, monke
     assert not (tmp_path / "a").exists()
     monkeypatch.undo()
 
-    with replacing(tmp_path / "b") as new:  # Whatever is written next to it.
+    with replacing(tmp_path / "b") as new:  # Any later write next to it.
         new.write_text(NEW)
     assert texts(tmp_path / "a") == {"old"}
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b"]

@@ -1,4 +1,4 @@
-"""Has TensorFlow take the CPU for two devices, and runs a script so."""
+"""Run a script with the CPU split into two TensorFlow devices."""
 
 import runpy
 import sys

@@ -1,4 +1,4 @@
-"""What a training step costs, here and elsewhere."""
+"""The cost of a training step, in this package and in other implementations."""
 
 from keras_xor.benchmark.costs import (
     growth,

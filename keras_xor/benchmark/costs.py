@@ -1,4 +1,4 @@
-"""What a training step costs, here and elsewhere, and what a whole run costs."""
+"""The cost of a training step, in this package and in other implementations, and of a run."""
 
 import importlib.metadata
 import importlib.util
@@ -32,7 +32,7 @@ BATCH_SIZES_AND_STEPS = [
 
 
 def machine():
-    """What this is measured on: processor, cores, device and versions."""
+    """The machine that runs the benchmark: processor, cores, device and versions."""
     packages = ("tensorflow", "keras", "numpy", *(["jax"] if has_jax() else []))
     return {
         "processor": _processor(),
@@ -60,10 +60,10 @@ def has_jax():
 
 
 def step_costs(repeats=15):
-    """Microseconds a step of the recipe, in epochs of its length, five ways.
+    """Microseconds per step of the recipe, in epochs of its length, in each implementation.
 
     Args:
-        repeats: Epochs that are timed of each way, after one to warm up. Defaults to 15.
+        repeats: Timed epochs per implementation, after one to warm up. Defaults to 15.
     """
     ways = {
         "Keras fit": _fit(1, repeats),
@@ -85,10 +85,10 @@ def step_costs(repeats=15):
 
 
 def growth(repeats=5):
-    """Microseconds a step of `train` as batches and epochs grow.
+    """Microseconds per step of `train` as batches and epochs grow.
 
     Args:
-        repeats: Epochs that are timed of each size, after one to warm up. Defaults to 5.
+        repeats: Timed epochs per size, after one to warm up. Defaults to 5.
     """
     rows = []
     for batch_size, steps in BATCH_SIZES_AND_STEPS:
@@ -98,11 +98,11 @@ def growth(repeats=5):
 
 
 def study_costs(sizes=(100, 1_000), repeats=3):
-    """Microseconds a step and seed of whole studies of the recipe, compilation included.
+    """Microseconds per step and seed of whole studies of the recipe, including compilation.
 
     Args:
         sizes: Numbers of seeds. Defaults to 100 and 1000.
-        repeats: Studies that are timed of each size. Defaults to 3.
+        repeats: Timed studies per size. Defaults to 3.
     """
     steps = GUIDE.epochs * GUIDE.steps_per_epoch
     return [{"seeds": size, **_microseconds(_study(size, repeats), steps * size)} for size in sizes]
@@ -156,7 +156,7 @@ def _train(batch_size, steps, repeats):
 
 
 def rival_seconds(epoch, repeats):
-    """Seconds of each epoch of a rival, drawing its batches included."""
+    """Seconds per epoch of a rival, including drawing its batches."""
     weights, rng = build_model(seed=0).get_weights(), np.random.default_rng(0)
     shape = (GUIDE.steps_per_epoch, GUIDE.batch_size, 1)
     seconds = []
@@ -191,8 +191,7 @@ def process_costs(train_script, repeats=5):
 
     Args:
         train_script: The path of scripts/train.py.
-        repeats: Runs of each, of which the median counts, after one to warm up. Defaults
-            to 5.
+        repeats: Runs of each, after one to warm up; the median is reported. Defaults to 5.
     """
     with tempfile.TemporaryDirectory() as folder:
         model_file = str(Path(folder, "xor.keras"))
@@ -203,7 +202,7 @@ def process_costs(train_script, repeats=5):
         costs = {what: [] for what in commands}
         for _ in range(1 + repeats):
             for what, arguments in commands.items():
-                # A process counts its parent's memory as its own: the parent has to be small.
+                # A process counts its parent's memory as its own, so the parent must be small.
                 costs[what].append(
                     json.loads(_output(sys.executable, "-c", _LAUNCHER, sys.executable, *arguments))
                 )

@@ -1,4 +1,4 @@
-"""The same training by hand, to measure against: one epoch in NumPy, and one in JAX.
+"""The same training written by hand, for comparison: one epoch in NumPy and one in JAX.
 
 Both take the weights of `build_model` and a stack of batches, and return the new weights and
 the means of the loss and of the accuracy over the batches, all float32.
@@ -32,7 +32,7 @@ def numpy_epoch(weights, stack, learning_rate):
 
 
 def jax_epoch():
-    """A compiled `jax.lax.scan` over the batches, to be called like `numpy_epoch`."""
+    """A compiled `jax.lax.scan` over the batches, called like `numpy_epoch`."""
     import jax
     import jax.numpy as jnp
 

@@ -1,7 +1,7 @@
-"""What values arguments may take.
+"""Checks of argument values.
 
-Each check returns its value converted, or raises `KerasXorError` with one sentence about `name`.
-Nothing here imports anything heavy, so that a script answers at once.
+Each check returns the converted value, or raises `KerasXorError` with one sentence about `name`.
+Nothing here imports anything heavy, so scripts respond at once.
 """
 
 from keras_xor.checks.errors import KerasXorError, one_line, shown
@@ -10,7 +10,10 @@ from keras_xor.checks.names import (
     INITIALIZERS,
     LOSSES,
     OPTIMIZERS,
+    WITH_MOMENTUM,
+    WITH_NESTEROV,
     activation,
+    alternatives,
     device,
     kernel_initializer,
     loss,

@@ -1,23 +1,23 @@
-"""The error of bad input, and how it shows what was given."""
+"""The error for bad input, and how it shows values."""
 
 
 class KerasXorError(ValueError):
-    """Bad input, told in one line: what is wrong and what to do."""
+    """Bad input. The message is one line: what is wrong and what to do."""
 
     def __init__(self, message):
         super().__init__(one_line(message))
 
 
 def one_line(message):
-    """`message` with no line break, as a file's name may bring, and of at most 1,000 letters."""
+    """`message` without line breaks (file names may have some), in at most 1,000 characters."""
     text = " ".join(str(message).splitlines())
     return text if len(text) <= 1_000 else f"{text[:700]} ... {text[-295:]}"
 
 
 def shown(value):
-    """`repr(value)`, as far as it fits into a line of an error."""
+    """`repr(value)`, shortened to fit into an error message."""
     try:
         text = " ".join(repr(value).split())
-    except Exception:  # Such as of an int of 5,000 digits.
+    except Exception:  # For example, for an int of 5,000 digits.
         text = f"this {type(value).__name__}"
     return text if len(text) <= 80 else f"{text[:77]}..."

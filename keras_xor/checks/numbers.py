@@ -1,31 +1,36 @@
-"""Numbers, and texts that are numerals."""
+"""Checks of numbers and of strings that hold numbers."""
 
 import math
 import operator
 
 from keras_xor.checks.errors import KerasXorError, shown
 
-SEEDS = 1_000  # Defaults that a function shares with a script
+SEEDS = 1_000  # Defaults shared by a function and its script
 RESOLUTION = 50
 MOST_HIDDEN_UNITS = 256
 _MOST_HIDDEN_LAYERS = 4
-_LEAST_RATE, _LARGEST_RATE = 1.2e-38, 3.4e38  # Within them, a number is one in float32, too.
+_LEAST_RATE, _LARGEST_RATE = 1.2e-38, 3.4e38  # Between them, float32 is neither 0 nor infinite.
 
 
 def whole_number(value, name="it", lowest=1, highest=None):
-    """An int in [lowest, highest]; text is read as a decimal numeral."""
+    """An int in [lowest, highest]; a string is read as a decimal integer."""
     try:
         number = int(value) if isinstance(value, str) else operator.index(value)
     except (TypeError, ValueError):
         number = None
-    if number is None or number < lowest or (highest is not None and number > highest):
+    if (
+        isinstance(value, bool)
+        or number is None
+        or number < lowest
+        or (highest is not None and number > highest)
+    ):
         limits = f"of at least {lowest}" if highest is None else f"from {lowest} to {highest}"
         raise KerasXorError(f"{name} must be a whole number {limits}, not {shown(value)}")
     return number
 
 
 def count(value, name="it"):
-    """An int from 1 to 2**53, of epochs or of steps."""
+    """An int from 1 to 2**53, for epochs or steps."""
     number = whole_number(value, name)
     return number if number < 2**53 else whole_number(value, name, highest=2**53)
 
@@ -41,12 +46,12 @@ def seed(value, name="it"):
 
 
 def seeds(value, name="it"):
-    """An int from 1 to 10**6, with which a study takes some hours."""
+    """An int from 1 to 10**6; a study of 10**6 seeds takes some hours."""
     return whole_number(value, name, highest=10**6)
 
 
 def hidden_units(value, name="it"):
-    """A tuple of 1 to 4 ints from 1 to 256, one a hidden layer; 8 and "4x4" are read as such."""
+    """A tuple of 1 to 4 ints from 1 to 256, one per hidden layer, also from 8 or "4x4"."""
     units = value.split("x") if isinstance(value, str) else value
     units = units if isinstance(units, list | tuple) else [units]
     try:
@@ -62,19 +67,19 @@ def hidden_units(value, name="it"):
 
 
 def dpi(value, name="it"):
-    """An int from 1 to 600, where the picture has some 30 megapixels."""
+    """An int from 1 to 600; at 600 the picture has some 30 megapixels."""
     return whole_number(value, name, highest=600)
 
 
 def resolution(value, name="it"):
-    """An int from 2, which is both ends of an axis, to 200, some megabytes of a chart."""
+    """An int from 2 (just the ends of an axis) to 200 (a chart of some megabytes)."""
     return whole_number(value, name, lowest=2, highest=200)
 
 
 def finite_number(value, name="it"):
     """A float, neither nan nor infinite."""
     try:
-        number = float(value)
+        number = math.nan if isinstance(value, bool) else float(value)
     except (OverflowError, TypeError, ValueError):
         number = math.nan
     if not math.isfinite(number):
@@ -90,7 +95,7 @@ def learning_rate(value, name="it"):
     if not _LEAST_RATE <= number <= _LARGEST_RATE:
         raise KerasXorError(
             f"{name} must be from {_LEAST_RATE:g} to {_LARGEST_RATE:g}, not {shown(value)}: "
-            "beyond, it is 0 or infinite in float32"
+            "outside this range it is 0 or infinite in float32"
         )
     return number
 
@@ -100,7 +105,7 @@ def momentum(value, name="it"):
     number = finite_number(value, name)
     if not 0 <= number <= 1:
         raise KerasXorError(f"{name} must be from 0 to 1, not {shown(value)}")
-    return number
+    return number + 0.0  # -0.0 becomes 0.0, which is written differently.
 
 
 def switch(value, name="it"):
@@ -111,7 +116,7 @@ def switch(value, name="it"):
 
 
 def is_number(text):
-    """Whether `float` reads it."""
+    """Whether `float` can parse `text`."""
     try:
         float(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Names of files, by their endings."""
+"""Checks of file names and their suffixes."""
 
 import os
 from pathlib import Path
@@ -7,10 +7,10 @@ from keras_xor.checks.errors import KerasXorError, shown
 
 
 def path(value, name="it"):
-    """A path as text."""
+    """A path as a string."""
     text = os.fspath(value) if isinstance(value, str | os.PathLike) else None
     if not isinstance(text, str) or "\0" in text:
-        raise KerasXorError(f"{name} must be the name of a file, not {shown(value)}")
+        raise KerasXorError(f"{name} must be a file name, not {shown(value)}")
     return text
 
 
@@ -38,16 +38,15 @@ def chart_file(value, name="it"):
 
 
 def export_file(value, name="it"):
-    """A path, as text, that ends in .onnx or .tflite or, of a folder, in / or no suffix."""
+    """A path, as a string, to a .onnx or .tflite file or a folder (ending in / or no suffix)."""
     text = path(value, name).replace(os.sep, "/")
-    if not text.isprintable():  # Nor would it be Unicode, which the writers of exports take.
-        raise KerasXorError(f"{name} must be of letters that can be printed, not {shown(text)}")
+    if not text.isprintable():  # It may not be valid Unicode, which the exporters need.
+        raise KerasXorError(f"{name} must have only printable characters, not {shown(text)}")
     file = Path(text)
     suffix = "" if text.endswith("/") else file.suffix
     if suffix not in ("", ".onnx", ".tflite") or file.name in ("", "..", ".onnx", ".tflite"):
         raise KerasXorError(
-            f"{name} must end in .onnx or .tflite, or name a folder (then end it in /), "
-            f"not {shown(text)}"
+            f"{name} must end in .onnx or .tflite, or in / for a folder, not {shown(text)}"
         )
     return text
 

@@ -1,4 +1,4 @@
-"""What the scripts share: options, output, errors in one line."""
+"""Shared by the scripts: options, output and one-line errors."""
 
 from keras_xor.cli.output import prediction_table, say, table
 from keras_xor.cli.parser import (

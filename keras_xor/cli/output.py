@@ -1,4 +1,4 @@
-"""What a script says."""
+"""The output of the scripts."""
 
 import sys
 from pathlib import Path
@@ -7,12 +7,12 @@ from keras_xor import checks
 
 
 def say(message):
-    """Print `message` on standard error, after the name of the script."""
+    """Print `message` to standard error, prefixed with the script's name."""
     print(checks.one_line(f"{Path(sys.argv[0]).name}: {message}"), file=sys.stderr)
 
 
 def table(header, *lines):
-    """Text in columns: those of numbers are aligned to the right, others to the left."""
+    """Text in columns; columns of numbers are right-aligned, others left-aligned."""
     columns = [
         [cell.rjust(width) if numbers else cell.ljust(width) for cell in cells]
         for cells in zip(header, *lines, strict=True)
@@ -23,7 +23,7 @@ def table(header, *lines):
 
 
 def prediction_table(predictions):
-    """What `keras_xor.prediction.predictions` returned, a line a point."""
+    """The result of `keras_xor.prediction.predictions` as text, one line per point."""
     return table(
         ("x1", "x2", "probability", "class"),
         *(

@@ -13,7 +13,7 @@ MODEL_FILE = "artifacts/xor.keras"
 
 
 class Parser(argparse.ArgumentParser):
-    """An `ArgumentParser` that takes -1e3 and -inf for numbers and errs in one line."""
+    """An `ArgumentParser` that reads -1e3 and -inf as numbers and reports errors in one line."""
 
     def parse_args(self, args=None, namespace=None):
         args = sys.argv[1:] if args is None else args
@@ -39,7 +39,7 @@ def checked(check):
 
 
 def add_checked(parser, name, check, default=None, help="", metavar="N", **options):
-    """Add to a parser or group an option of one value, read by a check of `keras_xor.checks`."""
+    """Add an option with one value, parsed by a check of `keras_xor.checks`."""
     if default is not None:
         help += "; default: %(default)s"
     parser.add_argument(
@@ -48,20 +48,20 @@ def add_checked(parser, name, check, default=None, help="", metavar="N", **optio
 
 
 def add_trained_model(parser):
-    """Add --model, a file that train.py wrote."""
-    help = "a model that train.py wrote"
+    """Add --model, a file written by train.py."""
+    help = "a model written by train.py"
     add_checked(parser, "--model", checks.model_file, MODEL_FILE, help, "FILE")
 
 
 def add_chart(parser, default=None):
-    """Add --to-file, where a chart is written."""
-    help = "the chart, .png, .svg, .html or .json"
+    """Add --to-file, the file to write a chart to."""
+    help = "where to write the chart: .png, .svg, .html or .json"
     add_checked(parser, "--to-file", checks.chart_file, default, help, "FILE")
 
 
 def add_device(parser):
-    """Add --device, on which `run` runs the script."""
-    help = "such as cpu, gpu or gpu:1; default: a GPU, if there is one"
+    """Add --device, the device that `run` uses."""
+    help = "device, such as cpu, gpu or gpu:1; default: a GPU if there is one"
     add_checked(parser, "--device", checks.device, None, help, "NAME")
 
 

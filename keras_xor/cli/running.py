@@ -1,4 +1,4 @@
-"""A script from its first line to its exit status."""
+"""Run a script and set its exit status."""
 
 import gc
 import sys
@@ -10,15 +10,15 @@ from keras_xor.runtime import import_keras, keras_backend, on_device
 
 
 def run(main, arguments):
-    """Call `main(arguments())`, with a quiet TensorFlow, on the device of `--device`.
+    """Call `main(arguments())` with TensorFlow silenced, on the device from `--device`.
 
-    Bad input ends it with status 1 and one line. Ctrl-C ends it with status 130 and advice: the
-    message of the `KeyboardInterrupt`, if `main` gave it one. If standard output cannot be
-    written, all else is done, and then the status is 1.
+    Bad input exits with status 1 and a one-line error. Ctrl-C exits with status 130 and a hint:
+    the message of the `KeyboardInterrupt`, if `main` set one. If standard output cannot be
+    written, everything else is still done, and the status is 1.
     """
     with standard_streams():
         if status := _status(main, arguments):
-            # What TensorFlow's threads work for must not outlive Python, where they would hang.
+            # Objects that TensorFlow's threads use must not outlive Python: they would hang.
             gc.collect()
             sys.exit(status)
 
@@ -35,7 +35,7 @@ def _status(main, arguments):
         return 1
     except KeyboardInterrupt as interrupt:
         if sys.stdout.isatty():
-            print()  # The cursor is behind a progress bar.
+            print()  # The cursor is after a progress bar.
         say(f"interrupted: {str(interrupt) or 'run it again'}")
         return 130
     return 0

@@ -1,4 +1,4 @@
-"""Standard output and error, whatever becomes of them."""
+"""Standard output and error that may be closed, full or broken."""
 
 import contextlib
 import io
@@ -10,7 +10,7 @@ from keras_xor.cli.output import say
 
 @contextlib.contextmanager
 def standard_streams():
-    """Go on whatever becomes of standard output and error, and exit with 1 if output was lost."""
+    """Keep running if standard output or error fails, and exit with 1 if output was lost."""
     for descriptor in range(3):
         try:
             os.fstat(descriptor)
@@ -26,9 +26,9 @@ def standard_streams():
                 raise
         output.flush()
         if output.error:
-            if not isinstance(output.error, BrokenPipeError):  # Whose reader has seen enough.
+            if not isinstance(output.error, BrokenPipeError):  # The reader has seen enough.
                 reason = output.error.strerror
-                say(f"standard output cannot be written ({reason}): all else is done")
+                say(f"cannot write to standard output ({reason}): everything else is done")
             sys.exit(1)
     finally:
         output.flush()
@@ -37,7 +37,7 @@ def standard_streams():
 
 
 class _Stream(io.TextIOWrapper):
-    """A standard stream that keeps its first error and then discards what it is given."""
+    """A standard stream that keeps its first error and discards everything written after it."""
 
     error = None
 

@@ -1,4 +1,4 @@
-"""The trained model and what belongs to it on disk: written whole, read with suspicion."""
+"""Files of a trained model and its run: written atomically, read as untrusted."""
 
 from keras_xor.files.checkpoint import Checkpoint
 from keras_xor.files.exporting import export

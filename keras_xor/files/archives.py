@@ -1,7 +1,7 @@
-"""What a model file may hold, looked at before Keras makes anything of it.
+"""Check the contents of a model file before Keras loads it.
 
-`keras.saving.load_model(safe_mode=True)` runs no code of a stranger's, but it does allocate what
-a file asks for, however much.
+`keras.saving.load_model(safe_mode=True)` runs no untrusted code, but it allocates as much memory
+as the file asks for.
 """
 
 import io
@@ -13,10 +13,10 @@ import h5py
 
 from keras_xor.checks import MOST_HIDDEN_UNITS, KerasXorError
 
-MOST_MODEL_BYTES = 2**22  # of the file, which is some 25 kB for the guide's network
+MOST_MODEL_BYTES = 2**22  # Per file, which takes some 25 kB for the guide's network
 
 _MEMBERS = ["config.json", "metadata.json", "model.weights.h5"]
-_MOST_CONFIG_BYTES = 2**14  # of some 4 kB
+_MOST_CONFIG_BYTES = 2**14  # The guide's network takes some 4 kB
 _LARGEST_IN_LAYERS = MOST_HIDDEN_UNITS  # With the limits above, some 40 MiB of weights
 _LARGEST_ELSEWHERE = 2**10  # Such as the thresholds of a metric
 _UNLIMITED = {"learning_rate", "seed", "shared_object_id", "steps_per_execution"}
@@ -36,7 +36,7 @@ _MODULES = _OPTIMIZERS | {
 
 
 def read_model(content):
-    """What a model file consists of, if Keras may read it.
+    """Read a model file, if it is safe to load with Keras.
 
     Args:
         content: The bytes of the file.
@@ -45,14 +45,14 @@ def read_model(content):
         Its configuration, a dict, and its weights, an HDF5 file as bytes.
 
     Raises:
-        KerasXorError: Keras must not read it; or whatever damage makes a reader raise.
+        KerasXorError: the file is not safe to load. Damaged files may raise other errors.
     """
     if len(content) > MOST_MODEL_BYTES:
         raise KerasXorError(f"it is larger than {MOST_MODEL_BYTES >> 20} MiB")
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         members = archive.infolist()
         if sorted(member.filename for member in members) != _MEMBERS:
-            raise KerasXorError(f"it does not hold just {', '.join(_MEMBERS)}")
+            raise KerasXorError(f"it does not contain exactly {', '.join(_MEMBERS)}")
         check_stored(members)
         config, weights = archive.read("config.json"), archive.read("model.weights.h5")
     _check_weights(weights)
@@ -60,16 +60,16 @@ def read_model(content):
 
 
 def check_stored(members):
-    # What is not compressed cannot unpack to more than there is.
+    # Uncompressed members cannot grow when they are unpacked.
     if any(member.compress_type != zipfile.ZIP_STORED for member in members):
-        raise KerasXorError("its members are compressed, which Keras and this package do not do")
+        raise KerasXorError("its members are compressed, unlike those of Keras and this package")
 
 
 def read_config(content):
-    """The configuration of a model, a dict, if Keras may build it; raises as `read_model`.
+    """Read a model's configuration, if it is safe to build; returns and raises as `read_model`.
 
     Args:
-        content: It as JSON.
+        content: The configuration as JSON.
     """
     if len(content) > _MOST_CONFIG_BYTES:
         raise KerasXorError(f"its config.json is larger than {_MOST_CONFIG_BYTES >> 10} KiB")
@@ -85,7 +85,7 @@ def read_config(content):
 
 
 def _check_layers(layers):
-    # Concatenation upon concatenation would double the weights every time.
+    # Repeated concatenation could double the weights every time.
     concatenations = sum(_class(layer)[1] == "Concatenate" for layer in layers)
     if concatenations > 1 or any(len(layer["inbound_nodes"]) > 1 for layer in layers):
         raise KerasXorError("it concatenates or uses a layer more than once")
@@ -102,7 +102,7 @@ def _check_value(value, key, largest):
     elif isinstance(value, list):
         for item in value:
             _check_value(item, key, largest)
-    elif key == "num_classes" and value != 2:  # Of a matrix of as many rows and columns.
+    elif key == "num_classes" and value != 2:  # It sets both sides of a matrix.
         raise KerasXorError("its 'num_classes' is not 2")
     elif isinstance(value, int | float) and key not in _UNLIMITED and abs(value) > largest:
         raise KerasXorError(f"its {key!r:.40} is larger than {largest}")
@@ -116,15 +116,15 @@ def _check_class(module, name):
     if name is not None and module not in _MODULES and (module, name) not in _CLASSES:
         layers = " and ".join(_LAYERS)
         raise KerasXorError(
-            f"it holds a {name!r:.40}, and only the layers {layers} and Keras's own losses, "
-            "metrics and optimizers are read"
+            f"it contains a {name!r:.40}, but only the layers {layers} and Keras's own losses, "
+            "metrics and optimizers are supported"
         )
 
 
 def _check_weights(content):
     with h5py.File(io.BytesIO(content)) as weights:
 
-        def complaint(name, link):  # Raised in a visit, an error would not get through h5py.
+        def complaint(name, link):  # An error raised in a visit would be lost in h5py.
             if not isinstance(link, h5py.HardLink):
                 return f"its weight {name!r:.40} is a link"
             weight = weights[name]
@@ -133,7 +133,7 @@ def _check_weights(content):
             if weight.external or weight.is_virtual:
                 return f"its weight {name!r:.40} is in another file"
             if weight.chunks:
-                return f"its weight {name!r:.40} is in chunks, which Keras does not do"
+                return f"its weight {name!r:.40} is chunked, unlike those of Keras"
             if weight.nbytes > len(content):
                 return f"its weight {name!r:.40} is larger than the file"
             return None

@@ -1,4 +1,4 @@
-"""NumPy archives, looked at before NumPy makes anything of them."""
+"""NumPy archives, checked before NumPy reads them."""
 
 import io
 import os
@@ -10,34 +10,34 @@ from keras_xor.checks import KerasXorError
 from keras_xor.files.archives import check_stored
 from keras_xor.files.writing import mark_archive
 
-_MOST_BYTES = 2**30  # Of a file
+MOST_BYTES = 2**30  # Per file
 
 
 def write_arrays(file, arrays):
     """Write a dict of arrays as a NumPy archive to `file`, a `Path`."""
-    # On a full disk, `np.savez` to a file leaves an archive that complains once more.
+    # On a full disk, `np.savez` to a file leaves an archive that raises again later.
     content = io.BytesIO()
     np.savez(content, **arrays)
     mark_archive(content)
-    if content.getbuffer().nbytes > _MOST_BYTES:
-        raise KerasXorError(f"{file.name} would be larger than {_MOST_BYTES >> 20} MiB")
+    if content.getbuffer().nbytes > MOST_BYTES:
+        raise KerasXorError(f"{file.name} would be larger than {MOST_BYTES >> 20} MiB")
     file.write_bytes(content.getbuffer())
 
 
 def read_arrays(file, wanted=lambda name: True):
-    """The arrays of a NumPy archive, by their names; they take no more memory than the file.
+    """Read the arrays of a NumPy archive by name, in no more memory than the file takes on disk.
 
     Args:
         file: The archive, open for reading in binary.
-        wanted: Whether to read the array of a name. Defaults to all.
+        wanted: Function of a name that says whether to read its array. Defaults to all.
 
     Raises:
-        KerasXorError: it is too large or not as NumPy's `savez` writes it; or whatever
-            damage makes a reader raise.
+        KerasXorError: the file is too large, or not as `np.savez` writes it. Damaged files
+            may raise other errors.
     """
     size = os.fstat(file.fileno()).st_size
-    if size > _MOST_BYTES:
-        raise KerasXorError(f"it is larger than {_MOST_BYTES >> 20} MiB")
+    if size > MOST_BYTES:
+        raise KerasXorError(f"it is larger than {MOST_BYTES >> 20} MiB")
     with zipfile.ZipFile(file) as archive:
         members = archive.infolist()
         check_stored(members)
@@ -53,7 +53,7 @@ def read_arrays(file, wanted=lambda name: True):
 def _array(content):
     header = io.BytesIO(content)
     if np.lib.format.read_magic(header) != (1, 0):
-        raise KerasXorError("its arrays are not of version 1.0")
+        raise KerasXorError("its arrays are not in format version 1.0")
     shape, fortran_order, dtype = np.lib.format.read_array_header_1_0(header)
     if dtype.hasobject:
         raise KerasXorError("its arrays hold objects")

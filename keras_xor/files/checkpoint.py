@@ -1,4 +1,4 @@
-"""Training that survives being killed: all that it needs to go on, in one file."""
+"""Checkpoints: everything needed to resume killed training, in one file."""
 
 import contextlib
 import time
@@ -11,23 +11,23 @@ from keras_xor.files.arrays import read_arrays, write_arrays
 from keras_xor.files.reading import opening
 from keras_xor.files.writing import replacing
 
-SECONDS = 5.0  # Between one checkpoint and the next, at least.
-SHARE = 0.04  # Of the time, at most, that checkpoints take.
+SECONDS = 5.0  # Minimum time between checkpoints
+SHARE = 0.04  # Maximum share of the time spent on checkpoints
 _GROUPS = ("settings", "history", "variables", "record")
 
 
 class Checkpoint(keras.callbacks.History):
-    """A `History` that is kept on disk at the ends of epochs, with the state of the model.
+    """A `History` that saves itself and the model's state to disk at the end of epochs.
 
-    What `keras.callbacks.BackupAndRestore` keeps is in two files, of which a kill may leave
-    one old and one new, and lacks the history. This is one file, replaced as a whole. What is
-    there already is replaced or deleted only if it is of the same run, and not ahead of this one.
+    `keras.callbacks.BackupAndRestore` writes two files, so a kill may leave one old and one new,
+    and it does not save the history. This callback writes one file and replaces it as a whole.
+    It replaces or deletes an existing file only if that is from this run and not ahead of it.
 
     Args:
         path: Name of the file.
-        settings: What a run must have in common with the one it resumes: a dict of
-            numbers by the names that an error gives them.
-        recorder: A `Recorder` to keep as well; it comes first in the
+        settings: Dict of the settings that a resumed run must share, by the names to use in
+            error messages.
+        recorder: A `Recorder` to save as well; it must come first in the
             list of callbacks. Defaults to `None`.
     """
 
@@ -40,7 +40,7 @@ class Checkpoint(keras.callbacks.History):
     def on_epoch_end(self, epoch, logs=None):
         if self.history and self.history.keys() != (logs or {}).keys():
             raise KerasXorError(
-                f"{self.path} is of other metrics than this run: start anew without --resume"
+                f"{self.path} has other metrics than this run: start over without --resume"
             )
         super().on_epoch_end(epoch, logs)
         start = time.monotonic()
@@ -51,11 +51,11 @@ class Checkpoint(keras.callbacks.History):
             self._due = end + max(SECONDS, (end - start) / SHARE)
 
     def found(self):
-        """What is in the file.
+        """Inspect the file.
 
         Returns:
-            The number of epochs of this run that are done, which is 0 where there is no file;
-            and why the file is not of this run, which is empty if it is, or there is none.
+            The number of finished epochs of this run, or 0 without a file; and why the file is
+            not from this run, or an empty string.
         """
         try:
             state, difference = self._read("settings", "history")
@@ -64,47 +64,47 @@ class Checkpoint(keras.callbacks.History):
         return _epochs_done(state) if state and not difference else 0, difference
 
     def restore(self, model, epochs):
-        """Bring `model`, the history and the recorder to where the file left them.
+        """Restore `model`, the history and the recorder from the file.
 
         Args:
-            model: The `keras.Model` to train, built and compiled as the interrupted one.
-            epochs: Those to train in all, as for `train`.
+            model: The `keras.Model` to train, built and compiled like the interrupted one.
+            epochs: Total number of epochs, as in the recipe.
 
         Returns:
-            The number of epochs done, which is `initial_epoch` for `train`; 0 where there
-            is no file.
+            The number of finished epochs, to be passed to `train` as `initial_epoch`; 0 without
+            a file.
 
         Raises:
-            KerasXorError: the file is not a checkpoint of such a model, or one of other
-                settings or of more than `epochs`.
+            KerasXorError: the file is not a checkpoint of such a model, has other settings, or
+                has more than `epochs` epochs.
         """
         state, difference = self._read(*_GROUPS)
         if difference:
             raise KerasXorError(
-                f"cannot resume, since {difference}: give the same, or start anew without --resume"
+                f"cannot resume because {difference}: use the same, or start over without --resume"
             )
         if not state:
             return 0
         epochs_done = _epochs_done(state)
         if epochs_done > epochs:
             raise KerasXorError(
-                f"cannot resume, since {epochs_done} epochs are done, more than {epochs}: "
-                "ask for as many, or start anew without --resume"
+                f"cannot resume because {epochs_done} epochs are done, more than {epochs}: "
+                f"set epochs to at least {epochs_done}, or start over without --resume"
             )
         try:
             self._set_state(state, model)
-        except Exception as error:  # A file that is something else may fail anywhere.
+        except Exception as error:  # An invalid file may fail anywhere.
             raise self._damaged() from error
         return epochs_done
 
     def delete(self):
-        """Remove the file, when the run is done and its model saved, unless it has more."""
+        """Delete the file of a finished and saved run, unless the file is ahead of it."""
         if self._may_replace():
-            with contextlib.suppress(OSError):  # It stays, as one of a run that is done.
+            with contextlib.suppress(OSError):  # It stays as that of a finished run.
                 self.path.unlink(missing_ok=True)
 
     def _read(self, *groups):
-        """Groups of the state in the file, if there is one; and how its settings differ."""
+        """Read groups of the state, if there is a file, and how its settings differ."""
         if not self.path.exists():
             return {}, ""
         with opening(self.path, "checkpoint") as file:
@@ -116,13 +116,13 @@ class Checkpoint(keras.callbacks.History):
                     if state["settings"][name] != value
                 )
                 _epochs_done(state)
-            except Exception as error:  # A file that is something else may fail anywhere.
+            except Exception as error:  # An invalid file may fail anywhere.
                 raise self._damaged() from error
         return state, difference
 
     def _damaged(self):
         return KerasXorError(
-            f"{self.path} is not a checkpoint, or damaged: start anew without --resume"
+            f"{self.path} is not a checkpoint, or damaged: start over without --resume"
         )
 
     def _may_replace(self):
@@ -154,7 +154,7 @@ def _epochs_done(state):
     history = state["history"]
     (epochs,) = history["loss"].shape
     if any(values.shape != (epochs,) or values.dtype.kind != "f" for values in history.values()):
-        raise ValueError("the columns of the history differ, or are no numbers")
+        raise ValueError("the columns of the history differ in length, or are not numbers")
     return epochs
 
 
@@ -176,7 +176,7 @@ def _load(file, groups):
     def wanted(key):
         group = key.split("/")[0]
         if group not in _GROUPS:
-            raise ValueError("it holds something else")
+            raise ValueError("it contains something else")
         return group in groups
 
     state = {group: {} for group in groups}

@@ -1,4 +1,4 @@
-"""The trained model for other runtimes, each asked before its export is called done."""
+"""Export a trained model to other runtimes, and check the result there."""
 
 import importlib.util
 from collections.abc import Callable
@@ -21,43 +21,43 @@ TOLERANCE = 1e-5
 
 
 def export(model, to_file):
-    """Write `model` for another runtime, with Keras's `model.export`, and check it there.
+    """Export `model` to another runtime with Keras's `model.export`, and check it there.
 
-    Inputs x1 and x2 keep their names, this order and a free batch size. The runtime's answers
-    on the truth table and a grid of 50 x 50 points, asked for by the inputs' names and by their
-    positions, are compared with Keras's; what stood at `to_file` stays until they agree.
+    The inputs keep their names, the order x1, x2 and a dynamic batch size. The runtime's
+    predictions for the truth table and a grid of 50 x 50 points, with inputs passed by name and
+    by position, are compared with Keras's; `to_file` is replaced only if they agree.
 
     Args:
-        model: A `keras.Model` such as `build_model` or `load_model` returns, of float32.
-        to_file: Name of a file that ends in .onnx (ONNX) or .tflite (LiteRT), or of a
-            folder, by a trailing slash or no suffix (a TensorFlow SavedModel).
+        model: A float32 `keras.Model`, such as `build_model` or `load_model` returns.
+        to_file: Name of a .onnx file (ONNX), a .tflite file (LiteRT), or a folder with a
+            trailing slash or no suffix (TensorFlow SavedModel).
 
     Returns:
         The largest difference from Keras, at most 1e-5.
 
     Raises:
         KerasXorError: `to_file` has another suffix or cannot be written, a package is
-            missing, the model is of other inputs or not of float32, or the difference is
+            missing, the model has other inputs or is not float32, or the difference is
             larger.
     """
     to_file = checks.export_file(to_file, "to_file")
     check_model(model)
     _check_float32(model)
-    runtime = _runtime(to_file)
-    missing = [package for module, package in runtime.packages.items() if not _is_there(module)]
+    target = _target(to_file)
+    missing = [package for module, package in target.packages.items() if not _is_there(module)]
     if missing:
         raise KerasXorError(f"to write {to_file}, first pip install {' '.join(missing)}")
-    place = replacing_folder(to_file) if runtime is _SAVED_MODEL else replacing(to_file)
+    place = replacing_folder(to_file) if target is _SAVED_MODEL else replacing(to_file)
     model = _in_order(model)
     x, y = _points(model)
     with place as new, silence():
         try:
-            model.export(str(new), format=runtime.format, verbose=False)
-        except tf.errors.OpError as error:  # TensorFlow's own errors of a full disk.
+            model.export(str(new), format=target.format, verbose=False)
+        except tf.errors.OpError as error:  # TensorFlow's own errors, as on a full disk.
             raise OSError(error.message) from error
-        runtime.finish(new)
-        differences = [np.abs(y - answer.ravel()) for answer in runtime.ask(str(new), x)]
-        difference = float(np.max(differences))  # Which is nan if one is.
+        target.finish(new)
+        differences = [np.abs(y - answer.ravel()) for answer in target.ask(str(new), x)]
+        difference = float(np.max(differences))  # It is nan if any of them is.
         if not difference <= TOLERANCE:
             raise KerasXorError(
                 f"{to_file} would differ from Keras by {difference:.2g}, more than {TOLERANCE:g}: "
@@ -70,19 +70,19 @@ def _check_float32(model):
     for tensor in model.inputs:
         if tensor.dtype != "float32":
             raise KerasXorError(
-                f"model must be of float32, but its input {tensor.name} is of {tensor.dtype}: "
+                f"model must be float32, but its input {tensor.name} is {tensor.dtype}: "
                 "build it with dtype='float32'"
             )
     for layer in model.layers:
         if layer.weights and layer.compute_dtype != "float32":
             raise KerasXorError(
-                f"model must be of float32, but its layer {layer.name} computes in "
+                f"model must be float32, but its layer {layer.name} computes in "
                 f"{layer.compute_dtype}: build it with dtype='float32'"
             )
 
 
 def _in_order(model):
-    """`model` as one from a dict of x1 and x2, whatever structure and order it was built with."""
+    """Rebuild `model` with a dict of x1 and x2 as its inputs, in this order."""
     inputs = {tensor.name: tensor for tensor in model.inputs}
     return keras.Model({"x1": inputs["x1"], "x2": inputs["x2"]}, model.outputs[0])
 
@@ -136,7 +136,7 @@ def _ask_litert(file, x):
 
 
 def _ask_saved_model(folder, x):
-    loaded = tf.saved_model.load(folder)  # It holds the variables while it is named.
+    loaded = tf.saved_model.load(folder)  # This reference keeps the variables alive.
     signature = loaded.signatures["serving_default"]
     names = [tensor.name.split(":")[0] for tensor in signature.inputs[: len(x)]]
     (by_position,) = signature(
@@ -145,27 +145,27 @@ def _ask_saved_model(folder, x):
     return loaded.serve(x).numpy(), by_position.numpy()
 
 
-class _Runtime(NamedTuple):
-    format: str  # As `keras.Model.export` names it
-    packages: dict  # What pip calls them, by module
-    finish: Callable  # Signs the file and mends what the converter left undone
-    ask: Callable  # Its answers, by the names of the inputs and by their positions
+class _Target(NamedTuple):
+    format: str  # Name for `keras.Model.export`
+    packages: dict  # Names for pip, by module
+    finish: Callable  # Signs the file and completes what the converter left out
+    ask: Callable  # Predicts, with inputs passed by name and by position
 
 
-_ONNX = _Runtime(
+_ONNX = _Target(
     "onnx", {"tf2onnx": "tf2onnx", "onnxruntime": "onnxruntime"}, _finish_onnx, _ask_onnx
 )
-_LITERT = _Runtime("litert", {"ai_edge_litert": "ai-edge-litert"}, _finish_litert, _ask_litert)
-_SAVED_MODEL = _Runtime("tf_saved_model", {}, lambda folder: None, _ask_saved_model)
+_LITERT = _Target("litert", {"ai_edge_litert": "ai-edge-litert"}, _finish_litert, _ask_litert)
+_SAVED_MODEL = _Target("tf_saved_model", {}, lambda folder: None, _ask_saved_model)
 
 
-def _runtime(to_file):
+def _target(to_file):
     suffix = "" if to_file.endswith("/") else Path(to_file).suffix
     return {".onnx": _ONNX, ".tflite": _LITERT}.get(suffix, _SAVED_MODEL)
 
 
 def _points(model):
-    """Inputs of shape `(2504, 1)`, and what Keras makes of them."""
+    """Inputs of shape `(2504, 1)`, and Keras's predictions for them."""
     axis = np.linspace(0, 1, 50)
     grid = np.reshape(np.meshgrid(axis, axis), (2, -1))
     x1, x2 = np.hstack([TRUTH_TABLE, grid])

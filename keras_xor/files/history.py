@@ -1,4 +1,4 @@
-"""The history of a training as CSV."""
+"""The training history as CSV."""
 
 import codecs
 import csv
@@ -13,18 +13,18 @@ from keras_xor.files.archives import MOST_MODEL_BYTES
 from keras_xor.files.reading import ADVICE, model_beside, opening
 from keras_xor.files.writing import MARK
 
-_MOST_ROWS = 2**17  # Of a history, in memory
+_MOST_ROWS = 2**17  # Per history, in memory
 _MOST_COLUMNS = 50
 _LONGEST_LINE = 2**13
 
 
 def history_rows(history):
-    """A `keras.callbacks.History` as a list of one dict an epoch, the first being 1."""
+    """A `keras.callbacks.History` as a list of one dict per epoch, counted from 1."""
     length = max(map(len, history.history.values()), default=0)
-    # What was not logged in every epoch cannot be told to which it belongs.
+    # Values that were not logged in every epoch cannot be matched to epochs.
     columns = {name: logs for name, logs in history.history.items() if len(logs) == length}
     rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
-    epochs = getattr(history, "epoch", None)  # Of the last call of fit alone
+    epochs = getattr(history, "epoch", None)  # Only those of the last call of fit
     last = epochs[-1] + 1 if epochs else len(rows)
     return [{"epoch": last - len(rows) + n, **row} for n, row in enumerate(rows, start=1)]
 
@@ -42,15 +42,14 @@ def write_history(history, file):
 def load_history(path):
     """Read the history that `save_run` or `keras.callbacks.CSVLogger` wrote.
 
-    It may have been through a spreadsheet, which adds a byte order mark and may separate by
-    semicolons, with decimal commas.
+    A spreadsheet may have saved it again, with a byte order mark, semicolons and decimal commas.
 
     Args:
         path: Name of the file, ending in .csv.
 
     Returns:
-        A list of dicts `{"epoch": int, "loss": float}` and a float for every other column,
-        or `None` where it says "NA". Of more than 131,072 epochs, some at equal distances.
+        A list of dicts `{"epoch": int, "loss": float}` with a float for every other column,
+        or `None` for "NA". Above 131,072 epochs, only evenly spaced ones.
 
     Raises:
         KerasXorError: there is no such file, or it is not such a history.
@@ -62,7 +61,7 @@ def load_history(path):
         except (AttributeError, KeyError, ValueError, csv.Error):
             history = []
     if not history:
-        raise KerasXorError(f"{path} is not a history of training: {ADVICE}")
+        raise KerasXorError(f"{path} is not a training history: {ADVICE}")
     return history
 
 
@@ -99,7 +98,7 @@ def _line(file):
 
 
 def _thinned(rows):
-    """A list of `rows`, or of every second, fourth, eighth of them, and so on, and the last."""
+    """`rows` as a list; of too many, only every second, fourth or eighth (etc.), and the last."""
     kept, every, row = [], 1, None
     for number, row in enumerate(rows):
         if number % every == 0:
@@ -111,17 +110,17 @@ def _thinned(rows):
 
 
 def note_of(file):
-    """What a model that is written together with the history in `file` says in its comment."""
+    """The note in the comment of a model that is written together with the history in `file`."""
     with file.open("rb") as lines:
         digest = hashlib.file_digest(lines, "sha256").hexdigest()
     return f" with the history of sha256 {digest}"
 
 
 def is_history_of_another(path):
-    """Whether a history is known not to be what was written with the model beside it.
+    """Whether a history is known not to belong to the model next to it.
 
     Args:
-        path: Name of the file, ending in .csv. The model has the same name, but .keras.
+        path: Name of the file, ending in .csv. The model has the same name with .keras.
     """
     try:
         with opening(model_beside(path), "model") as file:
@@ -129,5 +128,5 @@ def is_history_of_another(path):
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             comment = archive.comment.decode()
         return comment.startswith(MARK) and comment != MARK + note_of(Path(path))
-    except Exception:  # There is no such model, or it is something else.
+    except Exception:  # There is no model, or it is not valid.
         return False

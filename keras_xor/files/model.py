@@ -1,4 +1,4 @@
-"""The trained model as a Keras archive, read with suspicion."""
+"""The trained model as a Keras archive, read as untrusted."""
 
 import io
 
@@ -20,12 +20,12 @@ def save_model(model, path):
     """Write `model` as a Keras archive, for `load_model` and `keras.saving.load_model`.
 
     The file opens in Keras 3.15 and later, with or without this package. Keras 3.5 to 3.14 do
-    not know all that is in it: build the model there, and have `model.load_weights` read it.
+    not know all of its fields: build the model there, and call `model.load_weights`.
 
     Args:
         model: The `keras.Model` to write, with its compilation and optimizer state.
-        path: Name of the file, ending in .keras. Folders are made as needed; a file of
-            this package already there is replaced once the new one is complete.
+        path: Name of the file, ending in .keras. Folders are created as needed; an
+            existing file of this package is replaced once the new one is complete.
 
     Raises:
         KerasXorError: `path` does not end in .keras or cannot be written, a weight is not
@@ -38,43 +38,43 @@ def save_model(model, path):
 
 
 def write_model(model, file, note=""):
-    """Write `model` to `file`, a `Path`, and a note into its comment."""
+    """Write `model` to `file`, a `Path`, with a note in its comment."""
     if not finite(model.get_weights()):
         raise KerasXorError(
-            "training diverged, for not all weights are finite: lower the learning rate"
+            "training diverged and left weights that are not finite: lower the learning rate"
         )
     if model.compiled and not model.optimizer.built:
-        model.optimizer.build(model.trainable_variables)  # Else Keras warns when it loads it.
+        model.optimizer.build(model.trainable_variables)  # Otherwise, Keras warns on loading.
     model.save(file)
     try:
         _read(file.read_bytes())
     except KerasXorError as refusal:
         raise KerasXorError(
-            f"this model is not written, since {refusal}: write it with model.save"
+            f"this model cannot be saved because {refusal}: use model.save"
         ) from None
-    except Exception as error:  # Such as of a dtype that HDF5 does not know.
+    except Exception as error:  # For example, for a dtype that HDF5 does not support.
         raise KerasXorError(
-            "this model is not written, since it could not be read back: write it with model.save"
+            "this model cannot be saved because it could not be read back: use model.save"
         ) from error
     mark_archive(file, note)
 
 
 def load_model(path):
-    """Read a model that `save_model` wrote, compiled.
+    """Load a model that `save_model` wrote, compiled.
 
-    The file may be a stranger's: its bytes are read once and looked at, and a model is built from
+    The file may be untrusted: its bytes are read once and checked, and the model is built from
     them with `safe_mode=True` and without custom objects.
 
     Args:
         path: Name of the file, ending in .keras.
 
     Returns:
-        A `keras.Model` from `{"x1": x1, "x2": x2}` to a probability, as `build_model`.
+        A `keras.Model` from `{"x1": x1, "x2": x2}` to a probability, like `build_model`.
         It may have other layers of the kinds that `build_model` uses.
 
     Raises:
-        KerasXorError: there is no such file, it is not a Keras model as small and as
-            plain as this package's, its inputs and output are not those of
+        KerasXorError: there is no such file, it is not a small and simple Keras model
+            like this package's, its inputs and output are not those of
             `build_model`, or a weight is not finite.
     """
     path = checks.model_file(path, "path")
@@ -83,13 +83,13 @@ def load_model(path):
     try:
         return _read(content)
     except KerasXorError as refusal:
-        raise KerasXorError(f"{path} cannot be used, since {refusal}: {ADVICE}") from None
-    except Exception as error:  # A stranger's file may fail anywhere in Keras.
+        raise KerasXorError(f"{path} cannot be used because {refusal}: {ADVICE}") from None
+    except Exception as error:  # An untrusted file may fail anywhere in Keras.
         raise KerasXorError(f"{path} is not a Keras model, or damaged: {ADVICE}") from error
 
 
 def _read(content):
-    """The model of the bytes of a file, looked at before and after it is built."""
+    """Build a model from the bytes of a file, checked before and after."""
     config, weights = read_model(content)
     model = built(config)
     with h5py.File(io.BytesIO(weights)) as file:
@@ -103,17 +103,17 @@ def _read(content):
 
 
 def built(config):
-    with no_warnings():  # An odd file may cause any.
+    with no_warnings():  # A malformed file may cause any of them.
         return keras.saving.deserialize_keras_object(config, safe_mode=True)
 
 
 def _load_optimizer(optimizer, state):
-    """Give `optimizer` its state back; one that had not trained may have left none."""
+    """Restore the state of `optimizer`, which may be missing if it had not trained."""
     untrained = type(optimizer).from_config(optimizer.get_config())
     if len(state) == len(optimizer.variables):
         optimizer.load_own_variables(state)
     elif len(state) != len(untrained.variables):
-        raise KerasXorError("the state of its optimizer is not complete")
+        raise KerasXorError("its optimizer state is incomplete")
 
 
 def check_network(model):
@@ -121,7 +121,7 @@ def check_network(model):
     if not is_of_xor(model):
         raise KerasXorError(f"it does not map {MAPPING}")
     if model.layers[-1].get_config().get("activation") != "sigmoid":
-        raise KerasXorError("its output is not that of a sigmoid")
+        raise KerasXorError("its output activation is not a sigmoid")
     x1, x2 = np.array(TRUTH_TABLE, np.float32).reshape(2, -1, 1)
     if not finite([*model.get_weights(), model({"x1": x1, "x2": x2})]):
         raise KerasXorError("its weights are not finite, or too large")

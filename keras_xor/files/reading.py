@@ -1,4 +1,4 @@
-"""Files opened for reading, whatever they are."""
+"""Open files safely, whatever their type."""
 
 import contextlib
 import os
@@ -7,14 +7,14 @@ from pathlib import Path
 
 from keras_xor.checks import KerasXorError
 
-ADVICE = "name a file that train.py wrote"
+ADVICE = "choose a file written by train.py"
 
 
 @contextlib.contextmanager
 def opening(path, what, made_by="train.py"):
-    """Open a file for reading in binary; `KerasXorError` if it is not there, or no file."""
+    """Open a regular file to read bytes; raise `KerasXorError` if it is missing or another type."""
     try:
-        # Opened without waiting: a FIFO would wait for its writer.
+        # Without waiting, since a FIFO would wait for its writer.
         with open(path, "rb", opener=_open_without_waiting) as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 raise KerasXorError(f"{path} is not a regular file: {ADVICE}")
@@ -31,5 +31,5 @@ def _open_without_waiting(path, flags):
 
 
 def model_beside(path):
-    """The `Path` of the model that train.py wrote together with the file at `path`."""
+    """The `Path` of the model that train.py wrote along with the file at `path`."""
     return Path(path).with_suffix(".keras")

@@ -8,7 +8,7 @@ import numpy as np
 from keras_xor import checks
 from keras_xor.checks import KerasXorError
 from keras_xor.files.archives import read_config
-from keras_xor.files.arrays import read_arrays, write_arrays
+from keras_xor.files.arrays import MOST_BYTES, read_arrays, write_arrays
 from keras_xor.files.model import built, check_network, finite, load_model
 from keras_xor.files.reading import model_beside, opening
 
@@ -17,8 +17,8 @@ class Recorder(keras.callbacks.Callback):
     """Records the weights before training and after every epoch.
 
     Attributes:
-        weights: List of as many arrays as the model has weights, float32, each of shape
-            `(1 + epochs, *shape)`. To go on with a record, set it before training.
+        weights: List with one float32 array per weight of the model, each of shape
+            `(1 + epochs, *shape)`. To continue a record, set it before training.
     """
 
     def __init__(self):
@@ -26,6 +26,12 @@ class Recorder(keras.callbacks.Callback):
         self.weights = []
 
     def on_train_begin(self, logs=None):
+        epochs = self.params["epochs"]
+        if 4 * self.model.count_params() * (1 + epochs) > MOST_BYTES:
+            raise KerasXorError(
+                f"a record of {epochs} epochs of this model would be larger than "
+                f"{MOST_BYTES >> 20} MiB: train fewer epochs, or without a record"
+            )
         if not self.weights:
             self._states.append(self.model.get_weights())
 
@@ -46,7 +52,7 @@ class Recorder(keras.callbacks.Callback):
 
 
 def write_record(model, weights, file):
-    """Write `Recorder.weights` and of which model they are to `file`, a `Path`."""
+    """Write `Recorder.weights` and their model's configuration to `file`, a `Path`."""
     config = keras.saving.serialize_keras_object(model) | {"compile_config": None}
     arrays = {str(n): weight for n, weight in enumerate(weights)}
     write_arrays(file, arrays | {"model": np.array(json.dumps(config))})
@@ -59,8 +65,8 @@ def load_record(path):
         path: Name of the file, ending in .npz.
 
     Returns:
-        A `Recorder` as it was after the training, with a `model` like
-        the one that was trained, not compiled.
+        A `Recorder` as it was after training, with an uncompiled `model` like
+        the one that was trained.
 
     Raises:
         KerasXorError: there is no such file, or it is not such a record.
@@ -69,9 +75,9 @@ def load_record(path):
     with opening(path, "record", made_by="train.py --record") as file:
         try:
             return _recorder(read_arrays(file))
-        except Exception as error:  # A stranger's file may fail anywhere in NumPy and Keras.
+        except Exception as error:  # An untrusted file may fail anywhere in NumPy and Keras.
             raise KerasXorError(
-                f"{path} is not a record of training: name a file of train.py --record"
+                f"{path} is not a training record: choose a file written by train.py --record"
             ) from error
 
 
@@ -84,7 +90,7 @@ def _recorder(arrays):
     if [weight.shape for weight in weights] != [(states, *w.shape) for w in model.get_weights()]:
         raise KerasXorError("its weights are not those of its model")
     if not states or any(weight.dtype.kind != "f" for weight in weights) or not finite(weights):
-        raise KerasXorError("its weights are not finite, or none")
+        raise KerasXorError("its weights are missing or not finite")
     recorder = Recorder()
     recorder.set_model(model)
     recorder.weights = weights
@@ -92,11 +98,11 @@ def _recorder(arrays):
 
 
 def is_record_of_another(record, path):
-    """Whether a record does not end in the weights of the model beside it.
+    """Whether a record does not end with the weights of the model next to it.
 
     Args:
-        record: What `load_record` read.
-        path: From where, ending in .npz. The model has the same name, but .keras.
+        record: The `Recorder` that `load_record` returned.
+        path: Name of its file, ending in .npz. The model has the same name with .keras.
     """
     try:
         model = load_model(model_beside(path))

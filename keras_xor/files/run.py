@@ -1,4 +1,4 @@
-"""All that a run gave, written together."""
+"""Write all results of a run together."""
 
 from keras_xor import checks
 from keras_xor.files.history import note_of, write_history
@@ -15,18 +15,18 @@ _CHECKS = {
 
 
 def save_run(outputs, model, history, weights=None):
-    """Write all that a run gave; no file is replaced before all are written.
+    """Write all results of a run; no file is replaced until all are written.
 
     Args:
-        outputs: A dict of paths, of the "model", the "history" and, if there are
-            `weights`, the "record".
-        model: As for `save_model`.
-        history: The `keras.callbacks.History` that `train` returned, written as CSV: one
-            row an epoch, the first being 1.
+        outputs: A dict of paths with the keys "model", "history" and, if there are
+            `weights`, "record".
+        model: See `save_model`.
+        history: The `keras.callbacks.History` that `train` returned, written as CSV with
+            one row per epoch, counted from 1.
         weights: `Recorder.weights`, written as a NumPy archive. Defaults to `None`.
 
     Raises:
-        KerasXorError: a file cannot be written, or `model` cannot be, as by `save_model`.
+        KerasXorError: a file cannot be written, or `save_model` would refuse `model`.
     """
     check_model(model)
     outputs = {name: _CHECKS[name](path, name) for name, path in outputs.items()}

@@ -1,4 +1,4 @@
-"""Files written whole or not at all, whatever ends the process that writes them."""
+"""Write files atomically, even if the process is killed."""
 
 import contextlib
 import mmap
@@ -19,8 +19,8 @@ except ImportError:  # On Windows.
     fcntl = None
 
 TEMPORARY = ".keras_xor-"
-MARK = "keras_xor wrote this file"  # In every file of this package but a .csv
-MARK_OF_FOLDER = "assets.extra/keras_xor.txt"  # Where a SavedModel keeps what is not its own.
+MARK = "keras_xor wrote this file"  # In every file of this package except .csv
+MARK_OF_FOLDER = "assets.extra/keras_xor.txt"  # Where a SavedModel keeps extra files.
 
 _LEFT = re.compile(rf"{re.escape(TEMPORARY)}[a-z0-9_]{{8}}")
 _OUR_SAVED_MODEL = re.compile(
@@ -30,19 +30,19 @@ _OUR_SAVED_MODEL = re.compile(
 
 
 def check_writable(path):
-    """Raise `KerasXorError` now if `path` could not be written later; make its folder.
+    """Raise `KerasXorError` if `path` cannot be written; create its folder if needed.
 
-    A file that this package did not write is not replaced, nor one that is read-only.
+    Files that are read-only or that this package did not write are not replaced.
     """
     with _reporting(path):
         target = _target(path)
         if target.is_dir():
-            raise KerasXorError(f"{path} is a folder: name a file")
+            raise KerasXorError(f"{path} is a folder: choose a file")
         if target.exists():
             _check_replaceable(path, target)
             if not _ours(target):
                 raise KerasXorError(
-                    f"{path} was not written by keras_xor and is kept: name another file"
+                    f"{path} was not written by keras_xor and is kept: choose another file"
                 )
         target.parent.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=target.parent).close()
@@ -51,9 +51,9 @@ def check_writable(path):
 def _check_replaceable(path, target):
     mode = target.stat().st_mode
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
-        raise KerasXorError(f"{path} is not a regular file: name another")
-    if not mode & 0o222 or not os.access(target, os.W_OK):  # Which root always may.
-        raise KerasXorError(f"{path} is read-only and is kept: name another, or make it writable")
+        raise KerasXorError(f"{path} is not a regular file: choose another")
+    if not mode & 0o222 or not os.access(target, os.W_OK):  # Root may write anyway.
+        raise KerasXorError(f"{path} is read-only and is kept: choose another or make it writable")
 
 
 def _ours(file):
@@ -65,7 +65,7 @@ def _ours(file):
 
 
 def _is_our_csv(start):
-    """Whether a file that starts so is a history from epoch 1, or the rows of a study.
+    """Whether a file with this start is a history from epoch 1, or the rows of a study.
 
     A spreadsheet may have added a byte order mark, quotes and semicolons.
     """
@@ -83,14 +83,14 @@ def mark_archive(file, note=""):
 
 @contextlib.contextmanager
 def replacing(path):
-    """Give a `Path` to write to, which takes the place of `path` if the block succeeds."""
+    """Yield a `Path` to write to, which replaces `path` if the block succeeds."""
     with replacing_all([path]) as (new,):
         yield new
 
 
 @contextlib.contextmanager
 def replacing_all(paths):
-    """`replacing` for several `paths`, of which none is replaced before all are written."""
+    """`replacing` for several `paths`; none is replaced until all are written."""
     for path in paths:
         check_writable(path)
     targets = [_target(path) for path in paths]
@@ -101,7 +101,7 @@ def replacing_all(paths):
         ]
         yield new
         for file, target, path in zip(new, targets, paths, strict=True):
-            check_writable(path)  # Again: somebody may have been there meanwhile.
+            check_writable(path)  # Again: it may have changed meanwhile.
             _flush(file)
             _keep_mode(file, target)
         for file, target in zip(new, targets, strict=True):
@@ -110,7 +110,7 @@ def replacing_all(paths):
 
 @contextlib.contextmanager
 def replacing_folder(path):
-    """`replacing` for a folder of a SavedModel; no other folder is replaced, but an empty one."""
+    """`replacing` for a SavedModel folder; of other folders, only empty ones are replaced."""
     target = _target(path)
     with _reporting(path):
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -129,11 +129,11 @@ def replacing_folder(path):
 
 
 def _check_saved_model(path, target):
-    """Raise `KerasXorError` unless `target` holds a SavedModel of ours alone, or nothing."""
+    """Raise `KerasXorError` unless `target` is missing, empty or just a SavedModel of ours."""
     if not target.exists():
         return
     if not target.is_dir():
-        raise KerasXorError(f"{path} is a file: name a folder")
+        raise KerasXorError(f"{path} is a file: choose a folder")
     _check_replaceable(path, target)
     if not any(target.iterdir()):
         return
@@ -142,11 +142,11 @@ def _check_saved_model(path, target):
         for file in target.rglob("*")
     )
     if not ours:
-        raise KerasXorError(f"{path} is a folder of other things: name a new one")
+        raise KerasXorError(f"{path} is a folder with other files: choose a new one")
 
 
 def _exchange(new, target):
-    """Rename twice, since a folder takes the place of none but an empty one."""
+    """Rename twice, since a folder can replace only an empty one."""
     aside = new.parents[1] / "aside" / target.name
     aside.parent.mkdir()
     try:
@@ -158,7 +158,7 @@ def _exchange(new, target):
 
 
 def _put_back(left):
-    """Give a folder its name again that was set aside and has not been replaced."""
+    """Restore a folder that was set aside and has not been replaced."""
     for aside in left.glob("aside/*"):
         target = left.parent / aside.name
         if not target.exists():
@@ -166,21 +166,21 @@ def _put_back(left):
 
 
 def _target(path):
-    return Path(os.path.realpath(path))  # A link stays, and what it names is replaced.
+    return Path(os.path.realpath(path))  # A link stays, and its target is replaced.
 
 
 def _keep_mode(new, target):
     if target.exists():
-        with contextlib.suppress(AttributeError, PermissionError):  # Root's alone to do.
+        with contextlib.suppress(AttributeError, PermissionError):  # Only root may do this.
             os.chown(new, target.stat().st_uid, target.stat().st_gid)
         shutil.copymode(target, new)
 
 
 @contextlib.contextmanager
 def _place_beside(target, name):
-    """A `Path` of `name` in a folder of its own next to `target`.
+    """Yield a `Path` with `name` in its own folder next to `target`.
 
-    What a killed process left there is removed.
+    Leftovers of killed processes are removed.
     """
     with (
         _lock(target.parent),
@@ -193,10 +193,10 @@ def _place_beside(target, name):
 
 @contextlib.contextmanager
 def _lock(folder):
-    """Remove what killed processes left in `folder`, and keep others from doing so.
+    """Remove leftovers of killed processes in `folder`, and keep other processes from doing so.
 
-    A lock ends with its process. Where there are no locks, as on Windows and some network
-    drives, nothing is removed.
+    A lock ends with its process. Without locks, as on Windows and some network drives, nothing
+    is removed.
     """
     if fcntl is None:
         yield
@@ -208,7 +208,7 @@ def _lock(folder):
             for left in filter(_is_left, folder.iterdir()):
                 _put_back(left)
                 shutil.rmtree(left)
-        for _ in range(20):  # Not for ever: somebody may hold the folder for a whole run.
+        for _ in range(20):  # Not forever: another process may hold the lock for a whole run.
             with contextlib.suppress(OSError):
                 fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
                 break
@@ -219,7 +219,7 @@ def _lock(folder):
 
 
 def _is_left(folder):
-    """Whether it is one that `_place_beside` made."""
+    """Whether `_place_beside` made `folder`."""
     made = _LEFT.fullmatch(folder.name) and folder.is_dir() and not folder.is_symlink()
     return made and {file.name for file in folder.iterdir()} <= {"new", "aside"}
 
@@ -236,5 +236,5 @@ def _reporting(*paths):
     except OSError as error:
         names = " and ".join(map(str, paths))
         raise KerasXorError(
-            f"cannot write {names} ({error.strerror or error}): name a file that can be written"
+            f"cannot write {names} ({error.strerror or error}): choose a file you can write"
         ) from error

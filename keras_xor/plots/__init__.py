@@ -1,4 +1,4 @@
-"""Pictures of the network, of what it says, of how it learned, and of many runs."""
+"""Plots of the network, its predictions, its training, and many runs."""
 
 from keras_xor.plots import notebook
 from keras_xor.plots.graph import plot_model

@@ -1,4 +1,4 @@
-"""What the charts share."""
+"""Shared by the charts."""
 
 import numpy as np
 
@@ -8,5 +8,5 @@ SIGNATURE = {"generator": MARK}
 
 
 def evenly(length, count):
-    """`count` indices of a sequence at equal distances, the first and the last among them."""
+    """`count` evenly spaced indices of a sequence, including the first and the last."""
     return np.linspace(0, length - 1, min(count, length)).round().astype(int).tolist()

@@ -14,11 +14,11 @@ from keras_xor.runtime.quiet import silence
 
 
 def plot_model(model, to_file="model.png", rankdir="TB", dpi=200):
-    """Draw `model` as `keras.utils.plot_model` does, with or without Graphviz's `dot`.
+    """Draw `model` like `keras.utils.plot_model`, with or without Graphviz's `dot`.
 
     Args:
         model: The `keras.Model` to draw, with shapes, dtypes, activations and names.
-        to_file: Name of the picture, ending in .png, .svg or .pdf. Folders are made
+        to_file: Name of the picture, ending in .png, .svg or .pdf. Folders are created
             as needed. Defaults to model.png.
         rankdir: Direction of the graph: "TB", "LR", "BT" or "RL". Defaults to "TB".
         dpi: Dots per inch of a .png, 1 to 600. Defaults to 200, Keras's own.
@@ -39,7 +39,7 @@ def plot_model(model, to_file="model.png", rankdir="TB", dpi=200):
         show_layer_names=True,
         show_layer_activations=True,
         rankdir=checks.rankdir(rankdir, "rankdir"),
-        # Graphviz 2.43 cuts off an .svg that is not of 72 dots per inch, one a point.
+        # Graphviz 2.43 cuts off an .svg unless it has 72 dots per inch, one per point.
         dpi=dpi if to_file.suffix == ".png" else 72,
     )
     _escape_names(graph, model)
@@ -47,7 +47,7 @@ def plot_model(model, to_file="model.png", rankdir="TB", dpi=200):
 
 
 def _escape_names(graph, model):
-    """Keras puts names into the HTML of a label as they are."""
+    """Escape the names in labels, which Keras puts into their HTML unescaped."""
     for layer in model.layers:
         kind = type(layer).__name__
         activation = getattr(layer, "activation", None)
@@ -65,7 +65,7 @@ def _escape_names(graph, model):
 
 
 def _entities(text):
-    """`text` for a label of Graphviz, where markup, braces and more have a meaning."""
+    """Escape `text` for a Graphviz label, where markup, braces and more are special."""
     return "".join(
         char if char.isalnum() or char in " _-" else f"&#{ord(char) if char.isprintable() else 63};"
         for char in text
@@ -73,14 +73,14 @@ def _entities(text):
 
 
 def _drawn(graph, format):
-    """The picture of a graph, by the `dot` program or else by the wheel, which carries Graphviz."""
+    """Draw a graph with the `dot` program or, without it, with the wheel's own Graphviz."""
     text = graph.to_string()
     if shutil.which("dot"):
         done = subprocess.run(["dot", f"-T{format}"], input=text.encode(), capture_output=True)
         if not done.returncode:
             return done.stdout
-    # To a file, on a disk that is full, the wheel's Graphviz would end the process. Its fontconfig
-    # warns of system settings that it does not know.
+    # Writing a file on a full disk, the wheel's Graphviz would end the process. Its fontconfig
+    # warns about unknown system settings.
     try:
         with silence():
             return pygraphviz.AGraph(string=text).draw(format=format, prog="dot")

@@ -1,4 +1,4 @@
-"""Loss, accuracy and what else was logged, by epoch."""
+"""Loss, accuracy and other logged values by epoch."""
 
 import re
 
@@ -10,22 +10,22 @@ from keras_xor.checks import KerasXorError, shown
 from keras_xor.files.history import history_rows
 from keras_xor.plots.common import SIGNATURE, evenly
 
-_MOST_POINTS = 10_000  # Of a line
+_MOST_POINTS = 10_000  # Per line
 
 
 def learning_curve(history):
-    """Chart loss, accuracy and what else a history has, by epoch.
+    """Chart loss, accuracy and other logged values by epoch.
 
     Args:
         history: The `keras.callbacks.History` that `train` returned, or a list of dicts with
-            the keys epoch, loss and others, as of `load_history`. Of more than 10,000 epochs,
-            10,000 at equal distances are drawn.
+            the keys epoch, loss and others, as from `load_history`. Above 10,000 epochs,
+            10,000 evenly spaced ones are drawn.
 
     Returns:
-        An `altair.VConcatChart` of a panel for each key but epoch, of rows with those fields.
+        An `altair.VConcatChart` with one panel per key except epoch; its rows have these fields.
 
     Raises:
-        KerasXorError: `history` is empty, or something else.
+        KerasXorError: `history` is empty or not a history.
     """
     rows, titles = _rows_and_titles(history)
     epoch = alt.X("epoch:Q", axis=alt.Axis(tickMinStep=1), scale=alt.Scale(nice=False))
@@ -51,7 +51,7 @@ def learning_curve(history):
 
 
 def _rows_and_titles(history):
-    """What is drawn of a history: dicts, some of very many; and the titles of their fields."""
+    """The rows to draw, as dicts, a selection if there are many; and their fields' titles."""
     if isinstance(history, keras.callbacks.History):
         history = history_rows(history)
     try:
@@ -68,13 +68,13 @@ def _rows_and_titles(history):
 
 
 def _field(name, number):
-    """A name that Vega does not take for a path, nor JavaScript for one of its own."""
+    """A field name that is not a path to Vega and not built into JavaScript."""
     plain = re.fullmatch("[a-z][a-z0-9_]*", name) and name != "constructor"
     return name if plain else f"column_{number}"
 
 
 def _title(name, field):
-    # Vega's converter does not survive a NUL, nor does Vega itself a title of "constructor".
+    # A NUL crashes Vega's converter, and the title "constructor" breaks Vega itself.
     return name if name == field else f" {''.join(filter(str.isprintable, name))}"
 
 

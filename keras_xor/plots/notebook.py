@@ -1,4 +1,4 @@
-"""Charts that show themselves in a notebook, with nothing from elsewhere."""
+"""Show charts in a notebook, without loading anything from the network."""
 
 import html
 import re
@@ -11,7 +11,7 @@ from keras_xor.plots.saving import page
 
 
 def _in_notebook(spec, **options):
-    """What a notebook shows of a chart: of one of this package, its page in a frame."""
+    """The notebook output of a chart; for charts of this package, its page in a frame."""
     if spec.get("usermeta") != SIGNATURE:
         return _in_notebook_otherwise(spec, **options)
     height = float(re.search(r'height="([\d.]+)"', vl_convert.vegalite_to_svg(spec))[1])
@@ -20,7 +20,7 @@ def _in_notebook(spec, **options):
     return {"text/html": f'<iframe srcdoc="{content}" style="{style}"></iframe>'}
 
 
-if alt.renderers.active == "default":  # Which fetches its scripts from elsewhere.
+if alt.renderers.active == "default":  # It loads its scripts from the network.
     _in_notebook_otherwise = alt.renderers.get()
     alt.renderers.register("keras_xor", _in_notebook)
     alt.renderers.enable("keras_xor")

@@ -1,4 +1,4 @@
-"""Pictures as files, drawn with no browser and no network."""
+"""Save pictures as files, without a browser or a network."""
 
 import html
 import json
@@ -15,12 +15,12 @@ from keras_xor.plots.common import SIGNATURE
 
 
 def save(chart, to_file):
-    """Write a chart with no browser and no network.
+    """Save a chart as a file, without a browser or a network.
 
     Args:
         chart: An Altair chart.
-        to_file: Name of the file, ending in .png (two pixels a point), .svg, .html (one
-            file that works offline) or .json (its Vega-Lite). Folders are made as needed.
+        to_file: Name of the file, ending in .png (two pixels per point), .svg, .html (one
+            file that works offline) or .json (its Vega-Lite). Folders are created as needed.
 
     Raises:
         KerasXorError: `to_file` has another suffix or cannot be written.
@@ -47,7 +47,7 @@ def _converted(chart, suffix):
 
 
 def write_picture(content, to_file):
-    """Write a picture, signed in the way of its kind."""
+    """Write a picture, signed as its format allows."""
     mark = MARK.encode()
     if to_file.suffix == ".png":
         text = b"tEXtSoftware\0" + mark
@@ -62,10 +62,10 @@ def write_picture(content, to_file):
 
 
 def page(spec):
-    """A chart as a page with nothing from elsewhere."""
+    """A chart as a self-contained HTML page."""
     title = spec.get("title") or "Chart"
     title = html.escape(str(title["text"] if isinstance(title, dict) else title))
-    values = json.dumps(spec).replace("<", r"\u003c")  # A name may not end the script.
+    values = json.dumps(spec).replace("<", r"\u003c")  # A name must not end the script.
     return _PAGE.format(title=title, library=vl_convert.javascript_bundle(), spec=values)
 
 

@@ -1,4 +1,4 @@
-"""What many runs say at each of the four points."""
+"""Predictions of many runs at each of the four points."""
 
 import altair as alt
 import numpy as np
@@ -9,14 +9,14 @@ from keras_xor.study.summary import ARTICLE, POINTS, check_rows
 
 
 def distributions(rows):
-    """Chart what many runs say at each of the four points, and where the article's run is.
+    """Chart the predictions of many runs at the four points, and those of the article's run.
 
     Args:
-        rows: What `keras_xor.seed_study.seed_study` returned. Runs with an answer that is
+        rows: The list that `keras_xor.seed_study` returned. Runs with a prediction that is
             not a number are left out.
 
     Returns:
-        An `altair.ConcatChart` of four histograms, of rows with the fields point, low,
+        An `altair.ConcatChart` of four histograms; its rows have the fields point, low,
         high and runs, or point and article.
 
     Raises:
@@ -25,7 +25,7 @@ def distributions(rows):
     check_rows(rows)
     runs = [row for row in rows if all(np.isfinite(row[point]) for point in POINTS)]
     if not runs:
-        raise KerasXorError("there is no run to draw: all diverged")
+        raise KerasXorError("all runs diverged: lower the learning rate")
     return alt.concat(
         *(_histogram(point) for point in POINTS),
         columns=2,
@@ -33,8 +33,8 @@ def distributions(rows):
         spacing={"row": 70, "column": 50},
         data={"values": [row for point in POINTS for row in _histogram_rows(runs, point)]},
         title=alt.TitleParams(
-            f"The same network under {len(runs)} seeds",
-            subtitle="How many runs gave which probability. Dashed: the article's one run.",
+            f"The same network with {len(runs)} seeds",
+            subtitle="Number of runs per probability. Dashed: the single run of the article.",
             anchor="start",
         ),
         usermeta=SIGNATURE,
@@ -45,7 +45,7 @@ def _histogram_rows(runs, point):
     y = np.array([run[point] for run in runs])
     width = max(np.ptp(y) / 40, 1e-4)
     first, last = np.floor((y.min() - 0.5) / width), np.ceil((y.max() - 0.5) / width)
-    edges = 0.5 + width * np.arange(first, max(last, first + 1) + 1)  # No bin on both sides of 0.5.
+    edges = 0.5 + width * np.arange(first, max(last, first + 1) + 1)  # No bin spans 0.5.
     counts, _ = np.histogram(y, edges)
     bins = zip(edges[:-1].tolist(), edges[1:].tolist(), counts.tolist(), strict=True)
     rows = [{"point": point, "low": low, "high": high, "runs": count} for low, high, count in bins]
@@ -63,7 +63,7 @@ def _histogram(point):
         .encode(
             x=alt.X("low:Q", bin="binned", title="probability", scale=scale),
             x2="high:Q",
-            # A label that reached above the panel would lift its title.
+            # A label that extends above the panel would push its title up.
             y=alt.Y("runs:Q", axis=alt.Axis(labelFlush=True)),
             color=alt.condition("datum.low >= 0.5", alt.value("#e08214"), alt.value("#4393c3")),
             tooltip=["runs:Q", *(alt.Tooltip(f"{end}:Q", format=".4f") for end in ("low", "high"))],

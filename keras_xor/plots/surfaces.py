@@ -1,4 +1,4 @@
-"""What a network says over the unit square, and how it came to say so."""
+"""Predictions of a network over the unit square, and how they formed during training."""
 
 import altair as alt
 import contourpy
@@ -12,24 +12,24 @@ from keras_xor.model import check_model
 from keras_xor.plots.common import SIGNATURE, evenly
 from keras_xor.prediction import predict
 
-_MOST_ROWS = 150_000  # Of all surfaces of a chart, which is some 12 MB.
+_MOST_ROWS = 150_000  # For all surfaces of a chart: some 12 MB.
 
 _SURFACE = {
     "title": alt.TitleParams(
-        "What the network says: the probability that x1 xor x2 is 1",
+        "Predicted probability that x1 xor x2 is 1",
         subtitle="The dashed line is 0.5, the dots are the truth table.",
         anchor="start",
     ),
-    # To the right, room for the legend in a wider font than the one it was measured in.
+    # On the right, room for the legend in a wider font than the one it was measured in.
     "padding": {"left": 5, "top": 5, "right": 30, "bottom": 5},
     "usermeta": SIGNATURE,
 }
 
 
 def surface(model, resolution=checks.RESOLUTION):
-    """Chart what `model` says over the unit square.
+    """Chart the predictions of `model` over the unit square.
 
-    The Axon guide ends with this plot, in two colours. Here are the probabilities, with
+    The Axon guide ends with this plot in two colours. This one shows the probabilities,
     the line where they are 0.5 and the four points of the truth table.
 
     Args:
@@ -37,7 +37,7 @@ def surface(model, resolution=checks.RESOLUTION):
         resolution: Points on each axis, both ends included, 2 to 200. Defaults to 50.
 
     Returns:
-        An `altair.LayerChart` of rows with the fields x1, x2 and y, the probability.
+        An `altair.LayerChart`; its rows have the fields x1, x2 and y, the probability.
 
     Raises:
         KerasXorError: `resolution` is out of range.
@@ -52,14 +52,14 @@ def surface_by_epoch(record, resolution=checks.RESOLUTION):
     """Chart how the surface formed, with a slider over the epochs.
 
     Args:
-        record: A `Recorder` that has recorded, or that `load_record` read. Of more than 50
-            epochs, 50 at equal distances are taken, the last among them, and 0; the slider
-            shows the nearest. At a resolution above 50, fewer are taken: 15 at 100, and 3
-            at 200, for a chart of some 12 MB.
-        resolution: As for `surface`.
+        record: A `Recorder` after training, or from `load_record`. Above 50 epochs, epoch 0
+            and 50 evenly spaced ones, including the last, are shown; the slider picks the
+            nearest. Above a resolution of 50, fewer are shown: 15 at 100 and 3 at 200, for a
+            chart of some 12 MB.
+        resolution: See `surface`.
 
     Returns:
-        An `altair.LayerChart` as of `surface`, of rows that have the field epoch too.
+        An `altair.LayerChart` like that of `surface`; its rows also have the field epoch.
 
     Raises:
         KerasXorError: nothing is recorded, or `resolution` is out of range.
@@ -85,11 +85,11 @@ def surface_multiples(record, resolution=checks.RESOLUTION):
     """Chart how the surface formed, as up to eight small surfaces side by side.
 
     Args:
-        record: As for `surface_by_epoch`; of more than 7 epochs, 7 and 0 are taken.
-        resolution: As for `surface`.
+        record: See `surface_by_epoch`; above 7 epochs, epoch 0 and 7 others are shown.
+        resolution: See `surface`.
 
     Returns:
-        An `altair.FacetChart` of the rows of `surface_by_epoch`.
+        An `altair.FacetChart` with the same fields as `surface_by_epoch`.
 
     Raises:
         KerasXorError: nothing is recorded, or `resolution` is out of range.
@@ -107,7 +107,7 @@ def surface_multiples(record, resolution=checks.RESOLUTION):
 
 
 def _surface_rows(model, resolution):
-    """The grid, and the line of 0.5, whose rows have the fields line and order too."""
+    """Rows of the grid and of the line of 0.5; the latter also have the fields line and order."""
     axis = np.linspace(0, 1, resolution).round(6)
     x1, x2 = np.meshgrid(axis, axis)
     y = predict(model, x1, x2)
@@ -125,7 +125,7 @@ def _surface_rows(model, resolution):
 
 def _rows_by_epoch(record, resolution, most):
     if not isinstance(record, Recorder) or not record.weights:
-        raise KerasXorError(f"record must be a Recorder that has recorded, not {shown(record)}")
+        raise KerasXorError(f"record must be a Recorder used in training, not {shown(record)}")
     check_model(record.model)
     weights = record.weights
     last_epoch = len(weights[0]) - 1
@@ -154,7 +154,7 @@ def _surface_layers(resolution, size):
         .transform_calculate(
             left=f"datum.x1 - {half}",
             bottom=f"datum.x2 - {half}",
-            # Half a cell too much, below the next one: no seams.
+            # Half a cell more, hidden below the next one, to avoid seams.
             right=f"datum.x1 + {2 * half}",
             top=f"datum.x2 + {2 * half}",
         )

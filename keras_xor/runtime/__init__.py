@@ -1,4 +1,4 @@
-"""The process that TensorFlow runs in: its backend, its noise and its interrupts."""
+"""The TensorFlow process: backend, log output and interrupts."""
 
 from keras_xor.runtime.backend import import_keras, keras_backend, on_device
 from keras_xor.runtime.interrupts import held_interrupts

@@ -1,4 +1,4 @@
-"""Keras on TensorFlow, loaded without a word."""
+"""Keras on TensorFlow, imported silently."""
 
 import contextlib
 import gc
@@ -12,7 +12,7 @@ from keras_xor.runtime.quiet import silence
 
 
 def keras_backend():
-    """Have Keras take TensorFlow for its backend, unless KERAS_BACKEND names another."""
+    """Make TensorFlow Keras's backend; raise `KerasXorError` if another one is set."""
     backend = os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     if backend != "tensorflow":
         raise KerasXorError(f"KERAS_BACKEND is {backend!r}: unset it, or set it to tensorflow")
@@ -24,18 +24,22 @@ def keras_backend():
 
 
 def import_keras():
+    """Import Keras and TensorFlow silently, and faster than a plain import.
+
+    Ctrl-C is delayed until the import is done.
+    """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     gc.disable()
-    # TensorFlow's first lines come before it heeds a log level.
+    # TensorFlow logs its first lines before it applies the log level.
     with held_interrupts(), silence():
         importlib.import_module("keras")
-    gc.freeze()  # What an import makes, stays: looking through it for garbage takes a second.
+    gc.freeze()  # Imported objects stay: searching them for garbage takes a second.
     gc.enable()
 
 
 @contextlib.contextmanager
 def on_device(name):
-    """Run a block on the device of a name, such as "cpu:0", or on Keras's own choice, if `None`.
+    """Run a block on the named device, such as "cpu:0", or on Keras's default if `None`.
 
     Raises:
         KerasXorError: there is no such device.
@@ -48,6 +52,6 @@ def on_device(name):
         device for kind in ("cpu", "gpu", "tpu") for device in keras.distribution.list_devices(kind)
     ]
     if name not in devices:
-        raise KerasXorError(f"there is no device {name}: take {' or '.join(devices)}")
+        raise KerasXorError(f"there is no device {name}: use {' or '.join(devices)}")
     with keras.device(name):
         yield

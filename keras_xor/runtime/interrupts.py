@@ -1,4 +1,4 @@
-"""Ctrl-C between steps, not within them."""
+"""Handle Ctrl-C between steps, not during them."""
 
 import contextlib
 import signal
@@ -7,10 +7,10 @@ import threading
 
 @contextlib.contextmanager
 def held_interrupts():
-    """Hold a Ctrl-C back until the yielded function is called, or until the block ends.
+    """Delay Ctrl-C until the yielded function is called or the block ends.
 
-    Raised within TensorFlow, `KeyboardInterrupt` may be dropped by one of its finalizers, or
-    crash it. A second Ctrl-C is not held back.
+    A `KeyboardInterrupt` raised inside TensorFlow may be lost in one of its finalizers, or
+    crash it. A second Ctrl-C is not delayed.
     """
     held = []
 

@@ -1,4 +1,4 @@
-"""Silence for libraries that warn or write past Python's settings."""
+"""Silence libraries that ignore Python's settings for warnings and output."""
 
 import contextlib
 import os
@@ -13,7 +13,7 @@ _TURNS = threading.RLock()
 def no_warnings():
     """Discard Python's warnings within the block.
 
-    They are filtered for the whole process, so threads take turns.
+    Warning filters apply to the whole process, so threads take turns.
     """
     with _TURNS, warnings.catch_warnings(action="ignore"):
         yield
@@ -21,7 +21,7 @@ def no_warnings():
 
 @contextlib.contextmanager
 def silence():
-    """Discard Python's warnings, and what is written to file descriptor 2, within the block."""
+    """Discard Python's warnings and all output to file descriptor 2 within the block."""
     with no_warnings(), _silent_stderr():
         yield
 

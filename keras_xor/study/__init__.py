@@ -1,4 +1,4 @@
-"""Many runs at once, and what they have in common."""
+"""Train many runs at once, and summarize them."""
 
 from keras_xor.study.program import seed_study
 from keras_xor.study.summary import ARTICLE, POINTS, save_rows, summary

@@ -1,4 +1,4 @@
-"""A recipe under many seeds at once: was a result luck?"""
+"""Train a recipe with many seeds at once, to see whether a result was luck."""
 
 import functools
 import math
@@ -16,29 +16,29 @@ from keras_xor.recipe import GUIDE, check_recipe
 from keras_xor.runtime import held_interrupts
 from keras_xor.study.summary import POINTS
 
-_MOST_ACTIVATIONS = 2**23  # In a step of all the runs that are trained together.
+_MOST_NUMBERS = 2**23  # Activations per step, or weights, over all runs trained together.
 _OF_WHOLE_KERNELS = ("adafactor", "muon")
 
 
 def seed_study(recipe=GUIDE, seeds=checks.SEEDS, seed=0, verbose=0):
-    """Train the network of a recipe under many seeds, in one XLA program.
+    """Train the network of a recipe with many seeds, in one XLA program.
 
-    A run is what `build_model` and `train` give with its seed, but for the rounding of
-    float32.
+    Each run gives the same result as `build_model` and `train` with its seed, up to float32
+    rounding.
 
     Args:
         recipe: A `Recipe`. Defaults to the guide's.
-        seeds: How many runs, 1 to 10**6. Defaults to 1000.
-        seed: Whole number of at least 0, from which the seeds of the runs follow.
+        seeds: Number of runs, 1 to 10**6. Defaults to 1000.
+        seed: Whole number of at least 0 that determines the seeds of the runs.
             Defaults to 0.
         verbose: 1 for a progress bar with the time left, which counts the steps of all
             runs. Defaults to 0, silent.
 
     Returns:
-        A list of one dict a run, of Python numbers: "seed"; "y_00", "y_01", "y_10" and
+        A list with one dict of Python numbers per run: "seed"; "y_00", "y_01", "y_10" and
         "y_11", the probability at each point; "loss", the mean over the last epoch;
-        "steps_to_learn", the step, counted from 1, after which all four points were
-        classified right for good, or `None` where they are not in the end.
+        "steps_to_learn", the step, counted from 1, after which all four points stay
+        correctly classified, or `None` if they are not at the end.
 
     Raises:
         KerasXorError: an argument is out of range, or the optimizer is one that treats a kernel
@@ -48,14 +48,18 @@ def seed_study(recipe=GUIDE, seeds=checks.SEEDS, seed=0, verbose=0):
     if recipe.optimizer in _OF_WHOLE_KERNELS:
         raise KerasXorError(
             f"a study cannot use {recipe.optimizer}, which treats each kernel as a whole: "
-            "take another optimizer, or train.py for a single run"
+            "use another optimizer, or train.py for a single run"
         )
     seeds = checks.seeds(seeds, "seeds")
     seed = checks.seed(seed, "seed")
 
     run_seeds = np.random.SeedSequence(seed).generate_state(seeds, np.uint64)
-    activations = seeds * recipe.batch_size * sum(recipe.hidden_units)
-    groups = np.array_split(run_seeds, min(seeds, math.ceil(activations / _MOST_ACTIVATIONS)))
+    numbers_per_run = max(
+        recipe.batch_size * sum(recipe.hidden_units), build_model(recipe).count_params()
+    )
+    groups = np.array_split(
+        run_seeds, min(seeds, math.ceil(seeds * numbers_per_run / _MOST_NUMBERS))
+    )
     steps = recipe.epochs * recipe.steps_per_epoch
     bar = keras.utils.Progbar(seeds * steps, verbose=verbose)
     runs_of = functools.cache(lambda count: _Runs(recipe, count))
@@ -89,7 +93,7 @@ def _stacked_batches(seeds, steps, batch_size):
 
 
 class _State(NamedTuple):
-    """How far the runs are: a number or, but for `steps`, one of each run."""
+    """Progress of the runs: `steps` is common to all, the other fields have one entry per run."""
 
     steps: tf.Tensor
     losses: tf.Tensor  # The sum over the steps of this epoch
@@ -98,18 +102,17 @@ class _State(NamedTuple):
 
 
 class _Runs:
-    """As many runs of a recipe as are trained together: each variable is that of all of them."""
+    """Runs of a recipe that are trained together: each variable stacks those of all runs."""
 
     def __init__(self, recipe, count):
         self._recipe, self._count = recipe, count
         self._model = build_model(recipe)
-        self._optimizer = self._model.optimizer
+        self._optimizer = _unbuilt(self._model.optimizer)
         self._weights = [
             keras.Variable(np.zeros((count, *weight.shape)), dtype="float32")
             for weight in self._model.trainable_variables
         ]
         self._optimizer.build(self._weights)
-        self._untrained = [variable.numpy() for variable in self._optimizer.variables]
         self._points = dict(
             zip(("x1", "x2"), np.array(TRUTH_TABLE, np.float32).reshape(2, -1, 1), strict=True)
         )
@@ -121,9 +124,11 @@ class _Runs:
             initializers = kernel_initializers(self._recipe, seed)
             for kernel, initializer in zip(initial[::2], initializers, strict=True):
                 kernel[run] = initializer(kernel.shape[1:], "float32")
-        for variable, value in zip(
-            (*self._weights, *self._optimizer.variables), (*initial, *self._untrained), strict=True
-        ):
+        for variable, value in zip(self._weights, initial, strict=True):
+            variable.assign(value)
+        untrained = _unbuilt(self._optimizer)
+        untrained.build(self._weights)  # It may start from the weights.
+        for variable, value in zip(self._optimizer.variables, untrained.variables, strict=True):
             variable.assign(value)
         return _State(
             tf.constant(0, tf.int64),
@@ -165,6 +170,10 @@ class _Runs:
     def _answers(self, weights):
         probabilities, _ = self._model.stateless_call(weights, [], self._points)
         return probabilities[:, 0]
+
+
+def _unbuilt(optimizer):
+    return type(optimizer).from_config(optimizer.get_config())
 
 
 def _rows(seeds, state, recipe):

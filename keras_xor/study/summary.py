@@ -1,4 +1,4 @@
-"""What the runs of a study have in common."""
+"""Summaries of the runs of a study."""
 
 import csv
 import math
@@ -11,22 +11,22 @@ from keras_xor.checks import KerasXorError, shown
 from keras_xor.files.writing import replacing
 
 POINTS = ("y_00", "y_01", "y_10", "y_11")
-ARTICLE = {"y_00": 0.01240, "y_01": 0.96797}  # What an article of 2022 got
+ARTICLE = {"y_00": 0.01240, "y_01": 0.96797}  # From an article of 2022
 
 
 def summary(rows):
-    """What the runs of a study have in common.
+    """Summarize the runs of a study.
 
     Args:
-        rows: What `seed_study` returned.
+        rows: The list that `seed_study` returned.
 
     Returns:
-        A dict: "runs" and "learned", how many there are and how many of them classify all
-        four points right; "interval", the ends of Wilson's 95 % interval of the share that
-        does; "diverged", how many have an answer that is not a number, and count as not
-        learned; "quantiles", of the others, the 5 %, 50 % and 95 % quantile of the
-        probability at each of "y_00", "y_01", "y_10" and "y_11"; "percentiles", what
-        percentage of them is below the article's, where it gives one;
+        A dict: "runs", how many there are; "learned", how many classify all four points
+        correctly; "interval", the ends of Wilson's 95 % interval for that share;
+        "diverged", how many have a prediction that is not a number, counted as not
+        learned; "quantiles", the 5 %, 50 % and 95 % quantiles of the other runs'
+        probabilities at "y_00", "y_01", "y_10" and "y_11"; "percentiles", the percentage
+        of these that is below the article's, where it gives one;
         "median_steps_to_learn", `None` if most runs do not learn.
 
     Raises:
@@ -77,11 +77,11 @@ def wilson_interval(successes, trials):
 
 
 def save_rows(rows, path):
-    """Write what `seed_study` returned as CSV: one row a run, an empty field for `None`.
+    """Write the rows of `seed_study` as CSV, one per run, with an empty field for `None`.
 
     Args:
         rows: The list of dicts.
-        path: Name of the file, ending in .csv. Folders are made as needed.
+        path: Name of the file, ending in .csv. Folders are created as needed.
 
     Raises:
         KerasXorError: there are no rows, or `path` does not end in .csv or cannot be written.
