@@ -69,8 +69,6 @@ def build_model(recipe=GUIDE, seed=None):
         jit_compile=True,
         auto_scale_loss=False,
     )
-    # Now, since `fit` builds it in a traced function, where its copies of weights are lost.
-    model.optimizer.build(model.trainable_variables)
     return model
 
 

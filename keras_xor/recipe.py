@@ -62,7 +62,7 @@ class Recipe:
     epochs: int = _field(10, checks.count, "number of epochs")
 
     def __post_init__(self):
-        for field in dataclasses.fields(self):
+        for field in dataclasses.fields(Recipe):
             value = field.metadata["check"](getattr(self, field.name), field.name)
             object.__setattr__(self, field.name, value)
         if self.momentum and self.optimizer not in checks.WITH_MOMENTUM:

@@ -138,6 +138,9 @@ def device():
 def _stacked_training(model, steps_per_execution, stacks):
     """Make `fit` train `model` one stack at a time within the block."""
     before = model.steps_per_execution, model.train_function
+    if model.built and model.optimizer and not model.optimizer.built:
+        # `fit` would do so in its program, where an optimizer's copies of weights are lost.
+        model.optimizer.build(model.trainable_variables)
     try:
         model.train_function = _stack_train_function(model, stacks.element_spec)
         model.steps_per_execution = steps_per_execution

@@ -14,6 +14,7 @@ from keras_xor.cli import (
     run,
     table,
 )
+from keras_xor.recipe import GUIDE
 
 
 def arguments():
@@ -39,14 +40,15 @@ def main(args):
     )
     if args.csv:
         keras_xor.study.save_rows(rows, args.csv)
-    report(keras_xor.study.summary(rows))
+    article = keras_xor.study.ARTICLE if args.recipe == GUIDE else {}
+    report(keras_xor.study.summary(rows, article), article)
     if args.to_file:
-        keras_xor.plots.save(keras_xor.plots.distributions(rows), args.to_file)
+        keras_xor.plots.save(keras_xor.plots.distributions(rows, article), args.to_file)
     for name, file in outputs.items():
         print(f"{name + ':':<8} {file}")
 
 
-def report(summary):
+def report(summary, article):
     runs, learned = summary["runs"], summary["learned"]
     low, high = (100 * end for end in summary["interval"])
     print(
@@ -58,9 +60,16 @@ def report(summary):
     print()
     print(
         table(
-            ("x1", "x2", "5 %", "50 %", "95 %", "the article", "percentile"),
+            (
+                "x1",
+                "x2",
+                "5 %",
+                "50 %",
+                "95 %",
+                *(["the article", "percentile"] if article else []),
+            ),
             *(
-                (*point[-2:], *(f"{y:.5f}" for y in quantiles), *article(point, summary))
+                (*point[-2:], *(f"{y:.5f}" for y in quantiles), *compared(point, article, summary))
                 for point, quantiles in summary["quantiles"].items()
             ),
         )
@@ -73,10 +82,10 @@ def report(summary):
         print(f"The median run learned all four points for good after {steps} steps.")
 
 
-def article(point, summary):
-    if point not in keras_xor.study.ARTICLE:
-        return "", ""
-    return f"{keras_xor.study.ARTICLE[point]:.5f}", f"{summary['percentiles'][point]:.1f}"
+def compared(point, article, summary):
+    if point in article:
+        return f"{article[point]:.5f}", f"{summary['percentiles'][point]:.1f}"
+    return ("", "") if article else ()
 
 
 if __name__ == "__main__":

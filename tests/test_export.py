@@ -96,6 +96,15 @@ def test_an_export_of_swapped_inputs_is_not_kept(trained, tmp_path, monkeypatch)
     assert not any(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("activation", ["gelu", "celu"])
+def test_an_activation_that_a_runtime_lacks(tmp_path, activation):
+    model = keras_xor.build_model(keras_xor.Recipe(activation=activation))
+    with pytest.raises(keras_xor.KerasXorError, match="would not work, its runtime says"):
+        export(model, tmp_path / "a.onnx")
+    assert not any(tmp_path.iterdir())
+    export(model, tmp_path / "a.tflite")
+
+
 def test_inputs_keep_their_names(trained, tmp_path):
     export(trained, tmp_path / "a.onnx")
     export(trained, tmp_path / "a.tflite")

@@ -108,6 +108,17 @@ def test_each_field_reaches_the_model():
     assert optimizer.nesterov is True
 
 
+def test_a_subclass_keeps_the_checks():
+    @dataclasses.dataclass(frozen=True, kw_only=True)
+    class Fast(Recipe):
+        learning_rate: float = 0.1
+        note: str = ""
+
+    assert (Fast(epochs="3").epochs, Fast().learning_rate) == (3, 0.1)
+    with pytest.raises(keras_xor.KerasXorError, match="learning_rate must be above 0"):
+        Fast(learning_rate=-1)
+
+
 # The lists of names, compared with Keras.
 
 KINDS = [

@@ -203,6 +203,15 @@ def test_device(tmp_path, command, device, complaint):
         assert (f"Training on {device}, " in done.stdout) is command.startswith("train.py")
 
 
+def test_a_warning_is_one_line(tmp_path):
+    """Keras warns of a softmax over one unit, which is 1 whatever the unit says."""
+    command = "train.py --hidden-units 1 --activation softmax --epochs 1 --steps-per-epoch 1"
+    status, _, errors = process(*command.split(), cwd=tmp_path)
+    assert status == 0
+    assert {line.split(": ")[0] for line in errors.splitlines()} == {"train.py"}
+    assert "softmax" in errors
+
+
 def test_predict_the_truth_table(script, trained, trained_file):
     status, output, errors = script("predict.py", "--model", trained_file)
     assert (status, errors) == (0, "")

@@ -254,13 +254,22 @@ def test_script(script, tmp_path):
     )
     for (x1, x2), point in zip(zip(*TRUTH_TABLE, strict=True), POINTS, strict=True):
         numbers = [f"{y:.5f}" for y in result["quantiles"][point]]
-        if point in ARTICLE:
-            numbers += [f"{ARTICLE[point]:.5f}", f"{result['percentiles'][point]:.1f}"]
         assert [str(x1), str(x2), *numbers] in [line.split() for line in output.splitlines()]
     assert output.endswith("rows:    a.csv\npicture: new/a.svg\n")
+    assert "with 30 seeds" in (tmp_path / "new" / "a.svg").read_text()
+    assert "article" not in output + (tmp_path / "new" / "a.svg").read_text()
     with (tmp_path / "a.csv").open(newline="") as file:
         assert [int(line["seed"]) for line in csv.DictReader(file)] == [r["seed"] for r in rows]
-    assert "with 30 seeds" in (tmp_path / "new" / "a.svg").read_text()
+
+
+def test_script_compares_the_recipe_of_the_guide_with_the_article(script, tmp_path):
+    status, output, errors = script("seed_study.py", "--seeds", 5, "--to-file", "a.svg")
+    assert (status, errors) == (0, "")
+    result = summary(seed_study(seeds=5))
+    for point, y in ARTICLE.items():
+        compared = [f"{y:.5f}", f"{result['percentiles'][point]:.1f}"]
+        assert compared in [line.split()[5:] for line in output.splitlines()]
+    assert "the article: 0.96797" in (tmp_path / "a.svg").read_text()
 
 
 @pytest.mark.parametrize(

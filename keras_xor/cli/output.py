@@ -1,6 +1,8 @@
 """The output of the scripts."""
 
+import contextlib
 import sys
+import warnings
 from pathlib import Path
 
 from keras_xor import checks
@@ -9,6 +11,14 @@ from keras_xor import checks
 def say(message):
     """Print `message` to standard error, prefixed with the script's name."""
     print(checks.one_line(f"{Path(sys.argv[0]).name}: {message}"), file=sys.stderr)
+
+
+@contextlib.contextmanager
+def warnings_in_one_line():
+    """Let `say` print Python's warnings within the block."""
+    with warnings.catch_warnings():
+        warnings.showwarning = lambda message, *where: say(message)
+        yield
 
 
 def table(header, *lines):

@@ -4,7 +4,7 @@ import gc
 import sys
 
 from keras_xor.checks import KerasXorError
-from keras_xor.cli.output import say
+from keras_xor.cli.output import say, warnings_in_one_line
 from keras_xor.cli.streams import standard_streams
 from keras_xor.runtime import import_keras, keras_backend, on_device
 
@@ -28,7 +28,7 @@ def _status(main, arguments):
         args = arguments()
         keras_backend()
         import_keras()
-        with on_device(getattr(args, "device", None)):
+        with warnings_in_one_line(), on_device(getattr(args, "device", None)):
             main(args)
     except KerasXorError as error:
         say(error)

@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_xor import checks
-from keras_xor.checks import KerasXorError
+from keras_xor.checks import KerasXorError, shown
 from keras_xor.data import TRUTH_TABLE
 from keras_xor.files.writing import MARK, replacing, replacing_folder
 from keras_xor.model import check_model
@@ -37,8 +37,8 @@ def export(model, to_file):
 
     Raises:
         KerasXorError: `to_file` has another suffix or cannot be written, a package is
-            missing, the model has other inputs or is not float32, or the difference is
-            larger.
+            missing, the model has other inputs or is not float32, the runtime does not
+            support it, or the difference is larger.
     """
     to_file = checks.export_file(to_file, "to_file")
     check_model(model)
@@ -56,7 +56,14 @@ def export(model, to_file):
         except tf.errors.OpError as error:  # TensorFlow's own errors, as on a full disk.
             raise OSError(error.message) from error
         target.finish(new)
-        differences = [np.abs(y - answer.ravel()) for answer in target.ask(str(new), x)]
+        try:
+            answers = target.ask(str(new), x)
+        except Exception as error:  # Each runtime has its own errors.
+            raise KerasXorError(
+                f"{to_file} would not work, its runtime says {shown(str(error))}: "
+                "export to another format"
+            ) from error
+        differences = [np.abs(y - answer.ravel()) for answer in answers]
         difference = float(np.max(differences))  # It is nan if any of them is.
         if not difference <= TOLERANCE:
             raise KerasXorError(

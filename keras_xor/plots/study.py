@@ -8,12 +8,14 @@ from keras_xor.plots.common import SIGNATURE
 from keras_xor.study.summary import ARTICLE, POINTS, check_rows
 
 
-def distributions(rows):
+def distributions(rows, article=ARTICLE):
     """Chart the predictions of many runs at the four points, and those of the article's run.
 
     Args:
         rows: The list that `keras_xor.seed_study` returned. Runs with a prediction that is
             not a number are left out.
+        article: Dict of probabilities by point to mark. Defaults to those of the article,
+            which are of the guide's recipe.
 
     Returns:
         An `altair.ConcatChart` of four histograms; its rows have the fields point, low,
@@ -27,21 +29,22 @@ def distributions(rows):
     if not runs:
         raise KerasXorError("all runs diverged: lower the learning rate")
     return alt.concat(
-        *(_histogram(point) for point in POINTS),
+        *(_histogram(point, article) for point in POINTS),
         columns=2,
         bounds="flush",
         spacing={"row": 70, "column": 50},
-        data={"values": [row for point in POINTS for row in _histogram_rows(runs, point)]},
+        data={"values": [row for point in POINTS for row in _histogram_rows(runs, point, article)]},
         title=alt.TitleParams(
             f"The same network with {len(runs)} seeds",
-            subtitle="Number of runs per probability. Dashed: the single run of the article.",
+            subtitle="Number of runs per probability."
+            + (" Dashed: the single run of the article." if article else ""),
             anchor="start",
         ),
         usermeta=SIGNATURE,
     )
 
 
-def _histogram_rows(runs, point):
+def _histogram_rows(runs, point, article):
     y = np.array([run[point] for run in runs])
     width = max(np.ptp(y) / 40, 1e-4)
     first, last = np.floor((y.min() - 0.5) / width), np.ceil((y.max() - 0.5) / width)
@@ -49,12 +52,12 @@ def _histogram_rows(runs, point):
     counts, _ = np.histogram(y, edges)
     bins = zip(edges[:-1].tolist(), edges[1:].tolist(), counts.tolist(), strict=True)
     rows = [{"point": point, "low": low, "high": high, "runs": count} for low, high, count in bins]
-    if point in ARTICLE:
-        rows.append({"point": point, "article": ARTICLE[point]})
+    if point in article:
+        rows.append({"point": point, "article": article[point]})
     return rows
 
 
-def _histogram(point):
+def _histogram(point, article):
     scale = alt.Scale(zero=False, nice=False, padding=8)
     panel = alt.Chart().transform_filter(f"datum.point == '{point}'")
     bars = (
@@ -64,20 +67,20 @@ def _histogram(point):
             x=alt.X("low:Q", bin="binned", title="probability", scale=scale),
             x2="high:Q",
             # A label that extends above the panel would push its title up.
-            y=alt.Y("runs:Q", axis=alt.Axis(labelFlush=True)),
+            y=alt.Y("runs:Q", axis=alt.Axis(labelFlush=True, tickMinStep=1)),
             color=alt.condition("datum.low >= 0.5", alt.value("#e08214"), alt.value("#4393c3")),
             tooltip=["runs:Q", *(alt.Tooltip(f"{end}:Q", format=".4f") for end in ("low", "high"))],
         )
     )
-    article = (
+    rule = (
         panel.transform_filter("isValid(datum.article)")
         .mark_rule(strokeDash=[4, 2], strokeWidth=1.5)
         .encode(x="article:Q", tooltip="article:Q")
     )
     x1, x2 = point[-2:]
     title = f"x1 = {x1}, x2 = {x2}"
-    if point in ARTICLE:
-        title += f" (the article: {ARTICLE[point]:.5f})"
-    return alt.layer(bars, article).properties(
+    if point in article:
+        title += f" (the article: {article[point]:.5f})"
+    return alt.layer(bars, rule).properties(
         width=300, height=130, title=alt.TitleParams(title, anchor="start", fontSize=11)
     )

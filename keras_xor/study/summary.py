@@ -14,11 +14,13 @@ POINTS = ("y_00", "y_01", "y_10", "y_11")
 ARTICLE = {"y_00": 0.01240, "y_01": 0.96797}  # From an article of 2022
 
 
-def summary(rows):
+def summary(rows, article=ARTICLE):
     """Summarize the runs of a study.
 
     Args:
         rows: The list that `seed_study` returned.
+        article: Dict of probabilities by point to compare with. Defaults to those of the
+            article, which are of the guide's recipe.
 
     Returns:
         A dict: "runs", how many there are; "learned", how many classify all four points
@@ -26,7 +28,7 @@ def summary(rows):
         "diverged", how many have a prediction that is not a number, counted as not
         learned; "quantiles", the 5 %, 50 % and 95 % quantiles of the other runs'
         probabilities at "y_00", "y_01", "y_10" and "y_11"; "percentiles", the percentage
-        of these that is below the article's, where it gives one;
+        of these that is below `article`, for each of its points;
         "median_steps_to_learn", `None` if most runs do not learn.
 
     Raises:
@@ -48,8 +50,8 @@ def summary(rows):
         "diverged": len(rows) - len(finite),
         "quantiles": dict(zip(POINTS, quantiles, strict=True)),
         "percentiles": {
-            point: 100 * float(np.mean(finite[:, POINTS.index(point)] < article))
-            for point, article in ARTICLE.items()
+            point: 100 * float(np.mean(finite[:, POINTS.index(point)] < y))
+            for point, y in article.items()
         },
         "median_steps_to_learn": None if median == math.inf else median,
     }
