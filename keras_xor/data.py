@@ -7,6 +7,7 @@ from keras_xor import checks
 from keras_xor.recipe import GUIDE
 
 TRUTH_TABLE = ((0, 0, 1, 1), (0, 1, 0, 1))  # All x1, all x2
+EXAMPLES_PER_WORD = 32
 
 
 def xor_batches(batch_size=GUIDE.batch_size, seed=None):
@@ -52,23 +53,18 @@ def stacked_xor_batches(
         seed = checks.seed(seed, "seed")
 
     def stacks():
-        rng = np.random.default_rng(seed)
-        pass_over(rng, initial_epoch * steps_per_epoch * batch_size)
+        source = random_source(seed)
+        source.advance(initial_epoch * steps_per_epoch * words_per_batch(batch_size))
         while True:
             for step in range(0, steps_per_epoch, steps_per_execution):
                 steps = min(steps_per_execution, steps_per_epoch - step)
-                yield random_examples(rng, (steps, batch_size, 1))
+                yield examples(random_words(source, steps, batch_size), batch_size)
 
-    return dataset_of(stacks, (None, batch_size, 1))
-
-
-def dataset_of(generator, shape):
-    """A `tf.data.Dataset` of the examples that `generator` yields, in arrays of `shape`."""
-    spec = tf.TensorSpec(shape, tf.uint8)
+    spec = tf.TensorSpec((None, batch_size, 1), tf.uint8)
     options = tf.data.Options()
     options.autotune.enabled = False  # Its thread can delay the end of the data by 30 s.
     return tf.data.Dataset.from_generator(
-        generator, output_signature=({"x1": spec, "x2": spec}, spec)
+        stacks, output_signature=({"x1": spec, "x2": spec}, spec)
     ).with_options(options)
 
 
@@ -79,16 +75,68 @@ def steps_per_stack(steps, batch_size):
     return -(-steps // stacks)
 
 
-def random_examples(rng, shape):
-    """NumPy arrays `({"x1": x1, "x2": x2}, y)` of `shape` and dtype uint8, drawn from `rng`."""
-    # Each example takes one draw of the default dtype, so stacking does not change the stream.
-    pairs = rng.integers(4, size=shape)
-    x1, x2 = (pairs >> 1).astype(np.uint8), (pairs & 1).astype(np.uint8)
+def random_source(seed=None):
+    """The bit generator from which `random_words` draws the batches of a seed."""
+    return np.random.PCG64(seed)
+
+
+def words_per_batch(batch_size):
+    """The number of random words, of 64 bits each, that a batch takes."""
+    return -(-batch_size // EXAMPLES_PER_WORD)
+
+
+def random_words(source, steps, batch_size):
+    """Draw batches as random bits.
+
+    Args:
+        source: A bit generator such as `random_source` returns.
+        steps: Number of batches.
+        batch_size: Examples in each of them.
+
+    Returns:
+        A `numpy.ndarray` of shape `(steps, words_per_batch(batch_size))` and dtype uint64. Each
+        word holds x1 of 32 examples in its low half and x2 in its high half. The bits of the
+        last word beyond the batch are 0.
+    """
+    words = source.random_raw(steps * words_per_batch(batch_size)).reshape(steps, -1)
+    if rest := batch_size % EXAMPLES_PER_WORD:
+        words[:, -1] &= np.uint64((2**rest - 1) * (1 + 2**EXAMPLES_PER_WORD))
+    return words
+
+
+def examples(words, batch_size):
+    """Batches of random bits as NumPy arrays `({"x1": x1, "x2": x2}, y)`.
+
+    Args:
+        words: What `random_words` returned.
+        batch_size: That of `words`.
+
+    Returns:
+        A tuple as above; each array is of shape `(steps, batch_size, 1)` and dtype uint8.
+    """
+    bits = np.unpackbits(words.astype("<u8").view(np.uint8), axis=-1, bitorder="little")
+    halves = bits.reshape(len(words), -1, 2, EXAMPLES_PER_WORD)
+    x1, x2 = np.moveaxis(halves, 2, 0).reshape(2, len(words), -1)[:, :, :batch_size, None]
     return {"x1": x1, "x2": x2}, x1 ^ x2
 
 
-def pass_over(rng, examples):
-    """Advance `rng` as if `random_examples` had drawn this many examples."""
-    # One step of the bit generator gives two 32-bit draws, and an example takes one.
-    rng.bit_generator.advance(examples // 2)
-    random_examples(rng, examples % 2)
+def point_counts(words, batch_size):
+    """How often each point of the truth table is in each batch of random bits.
+
+    Args:
+        words: What `random_words` returned, with any number of leading axes.
+        batch_size: That of `words`.
+
+    Returns:
+        A `numpy.ndarray` of shape `(4, *words.shape[:-1])` and an integer dtype, in the order of
+        `TRUTH_TABLE`.
+    """
+    low, x2_bits = np.uint64(2**EXAMPLES_PER_WORD - 1), words >> np.uint64(EXAMPLES_PER_WORD)
+    x1, x2, both = map(_ones, (words & low, x2_bits, words & x2_bits))
+    return np.stack([batch_size - x1 - x2 + both, x2 - both, x1 - both, both])
+
+
+def _ones(words):
+    ones = np.bitwise_count(words)
+    # The sum over a single word would take longer than all else.
+    return ones[..., 0] if words.shape[-1] == 1 else ones.sum(axis=-1, dtype=np.int32)

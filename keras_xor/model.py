@@ -89,6 +89,28 @@ def _with(thing, **options):
     return type(thing).from_config(config | known)
 
 
+class _Kept:
+    """Opaque to Keras, which would save the contents of a dict with the model."""
+
+    def __init__(self, compilation):
+        self.compilation, self.things = compilation, {}
+
+
+def kept_with_model(model, key, make):
+    """What `make()` returned, kept with `model` for as long as it stays compiled as it is."""
+    compilation = [
+        *(model.optimizer, model._compile_loss, model._compile_metrics, model.jit_compile),
+        getattr(model.train_step, "__func__", model.train_step),
+        *model.trainable_variables,
+    ]
+    kept = vars(model).get("_keras_xor")
+    if kept is None or [*map(id, kept.compilation)] != [*map(id, compilation)]:
+        kept = vars(model)["_keras_xor"] = _Kept(compilation)
+    if key not in kept.things:
+        kept.things[key] = make()
+    return kept.things[key]
+
+
 def check_model(model, functional=True):
     """Raise `KerasXorError` unless `model` is a Keras model from x1 and x2 to one output.
 

@@ -9,12 +9,12 @@ import tensorflow as tf
 from keras_xor import checks
 from keras_xor.checks import KerasXorError, shown
 from keras_xor.data import stacked_xor_batches, steps_per_stack
-from keras_xor.model import check_model
+from keras_xor.model import check_model, kept_with_model
 from keras_xor.recipe import GUIDE, check_recipe
 from keras_xor.runtime.interrupts import held_interrupts
 
 _MOST_EXAMPLES = 2**27  # In one execution of the XLA program: some gigabytes.
-_LARGEST_LOSS = 1e6  # Means logits in the millions; a model that learns has a loss below 1.
+LARGEST_LOSS = 1e6  # Means logits in the millions; a model that learns has a loss below 1.
 
 
 def train(
@@ -160,7 +160,8 @@ def _stack_train_function(model, stack_spec):
 
     @functools.cache
     def compiled():  # On the first step, after callbacks may have changed the model.
-        return _compiled_loop(model, stack_spec)
+        key = "train", stack_spec[1].shape
+        return kept_with_model(model, key, lambda: _compiled_loop(model, stack_spec))
 
     return lambda iterator: compiled()(next(iterator))
 
@@ -202,4 +203,4 @@ class _Callbacks(keras.callbacks.CallbackList):
 
 
 def _diverged(loss):
-    return not loss <= _LARGEST_LOSS  # This includes nan.
+    return not loss <= LARGEST_LOSS  # This includes nan.

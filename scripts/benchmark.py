@@ -6,7 +6,7 @@ from pathlib import Path
 import keras_xor
 from keras_xor.cli import Parser, run, say, table
 
-TRAIN = Path(__file__).with_name("train.py")
+SCRIPTS = Path(__file__).parent
 
 
 def arguments():
@@ -25,7 +25,7 @@ def main(args):
         ("steps", benchmark.step_costs, steps_table),
         ("growth", benchmark.growth, growth_table),
         ("studies", benchmark.study_costs, studies_table),
-        ("processes", lambda: benchmark.process_costs(TRAIN), processes_table),
+        ("processes", lambda: benchmark.process_costs(SCRIPTS), processes_table),
     ):
         report[name] = measure()
         if not args.json:
@@ -54,8 +54,8 @@ def growth_table(rows):
 
 def studies_table(rows):
     return table(
-        ("seeds of a study", "us per step and seed, median", "min", "max"),
-        *((str(row["seeds"]), *microseconds(row)) for row in rows),
+        ("us per step and run", "median", "min", "max", "ratio"),
+        *((row["how"], *microseconds(row), f"{row['ratio']:.2f}") for row in rows),
     )
 
 

@@ -12,21 +12,32 @@ from keras_xor.cli import (
     add_recipe,
     recipe_of,
     run,
+    settings_of,
     table,
 )
 from keras_xor.recipe import GUIDE
+
+GUIDES = settings_of(GUIDE)
 
 
 def arguments():
     parser = Parser(description=__doc__)
     add_checked(parser, "--seeds", checks.seeds, checks.SEEDS, "number of runs")
     add_checked(parser, "--seed", checks.seed, 0, "determines the seeds of the runs")
+    help = "a compiled Keras model, saved by model.save, to study in place of the recipe's network"
+    add_checked(parser, "--model", checks.model_file, None, help, "FILE")
     add_recipe(parser)
     add_device(parser)
     add_checked(parser, "--csv", checks.csv_file, None, "where to write one row per run", "FILE")
     add_chart(parser)
     args = parser.parse_args()
     args.recipe = recipe_of(parser, args)
+    given = [name for name, value in settings_of(args.recipe).items() if value != GUIDES[name]]
+    unused = [
+        name for name in given if name not in ("--batch-size", "--steps-per-epoch", "--epochs")
+    ]
+    if args.model and unused:
+        parser.error(f"--model has its own network, loss and optimizer: leave out {unused[0]}")
     return args
 
 
@@ -35,12 +46,13 @@ def main(args):
     outputs = {name: file for name, file in outputs.items() if file}
     for file in outputs.values():
         keras_xor.files.check_writable(file)
+    model = keras_xor.files.load_network(args.model) if args.model else None
     rows = keras_xor.seed_study(
-        args.recipe, args.seeds, args.seed, verbose=int(sys.stdout.isatty())
+        args.recipe, args.seeds, args.seed, model, verbose=int(sys.stdout.isatty())
     )
     if args.csv:
         keras_xor.study.save_rows(rows, args.csv)
-    article = keras_xor.study.ARTICLE if args.recipe == GUIDE else {}
+    article = keras_xor.study.ARTICLE if args.recipe == GUIDE and not model else {}
     report(keras_xor.study.summary(rows, article), article)
     if args.to_file:
         keras_xor.plots.save(keras_xor.plots.distributions(rows, article), args.to_file)

@@ -2,6 +2,7 @@ import time
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import keras_xor
 from keras_xor import Recipe, benchmark
@@ -58,21 +59,39 @@ def test_growth(monkeypatch):
     check_costs(rows)
 
 
+def test_a_rival_of_the_study_does_the_same_work():
+    models = [keras_xor.build_model(seed=seed) for seed in (1, 2)]
+    weights = [np.stack(pair) for pair in zip(*(m.get_weights() for m in models), strict=True)]
+    stacks = [next(stacked_xor_batches(50, 50, 32, seed).as_numpy_iterator()) for seed in (1, 2)]
+    stack = tf.nest.map_structure(lambda *arrays: np.stack(arrays), *stacks)
+    together, losses, _ = rivals.jax_study()(weights, stack, 0.1)
+    for run, model in enumerate(models):
+        alone, loss, _ = rivals.jax_epoch()(model.get_weights(), stacks[run], 0.1)
+        assert float(losses[run]) == pytest.approx(float(loss), abs=1e-6)
+        for stacked, weight in zip(together, alone, strict=True):
+            np.testing.assert_allclose(stacked[run], weight, rtol=0, atol=1e-6)
+
+
 def test_study_costs(monkeypatch):
     monkeypatch.setattr(costs, "GUIDE", Recipe(steps_per_epoch=2))
     monkeypatch.setattr(costs, "seed_study", lambda seeds: time.sleep(seeds / 1_000))
-    rows = benchmark.study_costs(sizes=(10, 20), repeats=2)
-    assert [row["seeds"] for row in rows] == [10, 20]
+    rows = benchmark.study_costs(size=20, repeats=2)
+    assert [row["how"] for row in rows] == ["keras_xor.seed_study", "JAX vmap in lax.scan"]
     check_costs(rows)
-    for row in rows:
-        assert row["min"] >= 50  # A millisecond per seed, 20 steps each.
+    assert rows[0]["min"] >= 50  # A millisecond per seed, 20 steps each.
+    assert rows[1]["ratio"] == pytest.approx(rows[1]["median"] / rows[0]["median"])
 
 
 def test_process_costs(tmp_path):
-    script = tmp_path / "large.py"
-    script.write_text("import time; memory = b'x' * (300 << 20); time.sleep(1)")
-    alone, large = benchmark.process_costs(script, repeats=1)
-    assert (alone["what"], large["what"]) == ("import keras", "scripts/train.py")
+    program = "import time; memory = b'x' * (300 << 20); time.sleep(1)"
+    (tmp_path / "train.py").write_text(program)
+    (tmp_path / "seed_study.py").write_text("import sys; assert sys.argv[2] in ('1000', '10000')")
+    alone, large, *studies = benchmark.process_costs(tmp_path, repeats=1)
+    assert [alone["what"], large["what"], studies[1]["what"]] == [
+        "import keras",
+        "train.py",
+        "seed_study.py --seeds 10000",
+    ]
     assert large["seconds"] > 1
     assert 300 < large["mebibytes"] < 350 < alone["mebibytes"]
 

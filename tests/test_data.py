@@ -5,10 +5,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import keras_xor
-from keras_xor.data import random_examples, stacked_xor_batches
+from keras_xor.data import (
+    TRUTH_TABLE,
+    examples,
+    point_counts,
+    random_source,
+    random_words,
+    stacked_xor_batches,
+)
 
 seeds = st.integers(0, 2**70)
 sizes = st.integers(1, 70)
+HALVES = slice(0, 32), slice(32, 64)
 
 
 def first(dataset, count):
@@ -58,11 +66,22 @@ def test_later_epochs_are_those_of_the_same_stream(batch_size, initial_epoch):
         np.testing.assert_array_equal(later_y, y)
 
 
-def test_random_examples_keep_their_stream():
-    rng, again = np.random.default_rng(0), np.random.default_rng(0)
-    _, together = random_examples(rng, (10, 7, 1))
-    apart = [random_examples(again, (7, 1))[1] for _ in range(10)]
-    np.testing.assert_array_equal(together, apart)
+@settings(deadline=None)
+@given(batch_size=sizes, seed=seeds)
+def test_the_bits_of_a_batch_are_its_examples_and_its_counts(batch_size, seed):
+    words = random_words(random_source(seed), 5, batch_size)
+    x, y = examples(words, batch_size)
+    drawn = random_source(seed).random_raw(words.size).tolist()
+    per_batch = len(drawn) // 5
+    for step in range(5):
+        bits = [f"{word:064b}"[::-1] for word in drawn[step * per_batch : (step + 1) * per_batch]]
+        x1, x2 = ("".join(word[half] for word in bits)[:batch_size] for half in HALVES)
+        np.testing.assert_array_equal(x["x1"][step, :, 0], [*map(int, x1)])
+        np.testing.assert_array_equal(x["x2"][step, :, 0], [*map(int, x2)])
+        pairs = [*zip(map(int, x1), map(int, x2), strict=True)]
+        counts = [pairs.count(point) for point in zip(*TRUTH_TABLE, strict=True)]
+        np.testing.assert_array_equal(point_counts(words, batch_size)[:, step], counts)
+    np.testing.assert_array_equal(y, x["x1"] ^ x["x2"])
 
 
 def test_an_epoch_has_exactly_its_steps():

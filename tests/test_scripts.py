@@ -281,7 +281,7 @@ def benchmark(monkeypatch):
         "machine": {"cores": 2, "device": "cpu:0"},
         "step_costs": [{"how": "Keras fit", **costs, "ratio": 200.0}],
         "growth": [{"batch_size": 32, "steps": 10, **costs}],
-        "study_costs": [{"seeds": 100, **costs}],
+        "study_costs": [{"how": "study", **costs, "ratio": 1.0}],
         "process_costs": [{"what": "a", **process}, {"what": "b", **process, "seconds": 3.0}],
     }.items():
         monkeypatch.setattr(measured, name, lambda *_, figures=figures: figures)
@@ -300,8 +300,8 @@ def test_benchmark_tables(script):
         ["Keras", "fit", "2.00", "1.00", "3.00", "200.00"],
         ["batch", "size", "steps", "us", "per", "step,", "median", "min", "max"],
         ["32", "10", "2.00", "1.00", "3.00"],
-        ["seeds", "of", "a", "study", "us", "per", "step", "and", "seed,", "median", "min", "max"],
-        ["100", "2.00", "1.00", "3.00"],
+        ["us", "per", "step", "and", "run", "median", "min", "max", "ratio"],
+        ["study", "2.00", "1.00", "3.00", "1.00"],
         ["a", "process", "seconds", "ratio", "peak", "MiB", "ratio"],
         ["a", "2.00", "1.00", "600", "1.00"],
         ["b", "3.00", "1.50", "600", "1.00"],

@@ -16,10 +16,10 @@ import keras
 import numpy as np
 
 from keras_xor.benchmark import rivals
-from keras_xor.data import random_examples, xor_batches
+from keras_xor.data import examples, random_source, random_words, xor_batches
 from keras_xor.model import build_model
 from keras_xor.recipe import GUIDE, Recipe
-from keras_xor.study.program import seed_study
+from keras_xor.study.runs import seed_study
 from keras_xor.training import device, train
 
 BATCH_SIZES_AND_STEPS = [
@@ -29,6 +29,9 @@ BATCH_SIZES_AND_STEPS = [
     (1_024, 1_000),
     (32_768, 100),
 ]
+
+
+STUDIES = (1_000, 10_000)
 
 
 def machine():
@@ -72,7 +75,7 @@ def step_costs(repeats=15):
         "NumPy loop": rival_seconds(rivals.numpy_epoch, repeats),
     }
     if has_jax():
-        ways["JAX lax.scan"] = _jax(repeats)
+        ways["JAX lax.scan"] = _in_process(f"rival_seconds(rivals.jax_epoch(), {repeats})")
     ours = statistics.median(ways["keras_xor.train"])
     return [
         {
@@ -97,24 +100,46 @@ def growth(repeats=5):
     return rows
 
 
-def study_costs(sizes=(100, 1_000), repeats=3):
-    """Microseconds per step and seed of whole studies of the recipe, including compilation.
+def study_costs(size=1_000, repeats=5):
+    """Microseconds per step and run of studies of the recipe, here and in JAX.
 
     Args:
-        sizes: Numbers of seeds. Defaults to 100 and 1000.
-        repeats: Timed studies per size. Defaults to 3.
+        size: Number of seeds. Defaults to 1000.
+        repeats: Timed studies, and epochs in JAX, after one to warm up. Defaults to 5.
     """
     steps = GUIDE.epochs * GUIDE.steps_per_epoch
-    return [{"seeds": size, **_microseconds(_study(size, repeats), steps * size)} for size in sizes]
+    ways = {"keras_xor.seed_study": _microseconds(_study(size, repeats), steps * size)}
+    if has_jax():
+        seconds = _in_process(f"study_seconds(rivals.jax_study(), {size}, {repeats})")
+        ways["JAX vmap in lax.scan"] = _microseconds(seconds, GUIDE.steps_per_epoch * size)
+    ours = ways["keras_xor.seed_study"]["median"]
+    return [{"how": how, **costs, "ratio": costs["median"] / ours} for how, costs in ways.items()]
 
 
 def _study(size, repeats):
     seconds = []
-    for _ in range(repeats):
+    for _ in range(1 + repeats):
         start = time.perf_counter()
         seed_study(seeds=size)
         seconds.append(time.perf_counter() - start)
-    return seconds
+    return seconds[1:]
+
+
+def study_seconds(epoch, size, repeats):
+    """Seconds per epoch of many runs of a rival, including drawing their batches."""
+    runs = [build_model(seed=seed).get_weights() for seed in range(size)]
+    weights = [np.stack(weight) for weight in zip(*runs, strict=True)]
+    sources = [random_source(seed) for seed in range(size)]
+    seconds = []
+    for _ in range(1 + repeats):
+        start = time.perf_counter()
+        words = [random_words(s, GUIDE.steps_per_epoch, GUIDE.batch_size) for s in sources]
+        stacks = [examples(word, GUIDE.batch_size) for word in words]
+        stack = keras.tree.map_structure(lambda *arrays: np.stack(arrays), *stacks)
+        weights, loss, _ = epoch(weights, stack, GUIDE.learning_rate)
+        np.asarray(loss)  # JAX returns before it has finished.
+        seconds.append(time.perf_counter() - start)
+    return seconds[1:]
 
 
 def _microseconds(seconds, steps):
@@ -157,21 +182,23 @@ def _train(batch_size, steps, repeats):
 
 def rival_seconds(epoch, repeats):
     """Seconds per epoch of a rival, including drawing its batches."""
-    weights, rng = build_model(seed=0).get_weights(), np.random.default_rng(0)
-    shape = (GUIDE.steps_per_epoch, GUIDE.batch_size, 1)
+    weights, source = build_model(seed=0).get_weights(), random_source(0)
     seconds = []
     for _ in range(1 + repeats):
         start = time.perf_counter()
-        weights, loss, _ = epoch(weights, random_examples(rng, shape), GUIDE.learning_rate)
+        words = random_words(source, GUIDE.steps_per_epoch, GUIDE.batch_size)
+        stack = examples(words, GUIDE.batch_size)
+        weights, loss, _ = epoch(weights, stack, GUIDE.learning_rate)
         float(loss)  # JAX returns before it has finished.
         seconds.append(time.perf_counter() - start)
     return seconds[1:]
 
 
-def _jax(repeats):
+def _in_process(call):
+    """The result of a function of this module in a process where TensorFlow has not run."""
     program = (
         "import json; from keras_xor.benchmark import costs, rivals; "
-        f"print(json.dumps(costs.rival_seconds(rivals.jax_epoch(), {repeats})))"
+        f"print(json.dumps(costs.{call}))"
     )
     return json.loads(_output(sys.executable, "-c", program))
 
@@ -186,18 +213,24 @@ print(json.dumps([time.perf_counter() - start, usage.ru_maxrss / 1024]))
 """
 
 
-def process_costs(train_script, repeats=5):
-    """Seconds and peak memory of whole processes: the recipe, and the import of Keras alone.
+def process_costs(scripts, repeats=5):
+    """Seconds and peak memory of whole processes: a run, studies, and the import of Keras alone.
 
     Args:
-        train_script: The path of scripts/train.py.
+        scripts: The path of the folder scripts/.
         repeats: Runs of each, after one to warm up; the median is reported. Defaults to 5.
     """
     with tempfile.TemporaryDirectory() as folder:
         model_file = str(Path(folder, "xor.keras"))
         commands = {
             "import keras": ["-c", "import keras"],
-            "scripts/train.py": [str(train_script), "--model", model_file],
+            "train.py": [str(scripts / "train.py"), "--model", model_file],
+            **{
+                f"seed_study.py --seeds {size}": [
+                    *(str(scripts / "seed_study.py"), "--seeds", str(size))
+                ]
+                for size in STUDIES
+            },
         }
         costs = {what: [] for what in commands}
         for _ in range(1 + repeats):

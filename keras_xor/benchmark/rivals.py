@@ -1,4 +1,4 @@
-"""The same training written by hand, for comparison: one epoch in NumPy and one in JAX.
+"""The same training written by hand, for comparison, in NumPy and JAX.
 
 Both take the weights of `build_model` and a stack of batches, and return the new weights and
 the means of the loss and of the accuracy over the batches, all float32.
@@ -56,3 +56,10 @@ def jax_epoch():
         return weights, losses.mean(), accuracies.mean()
 
     return epoch
+
+
+def jax_study():
+    """`jax_epoch` for many runs: weights and batches have a leading axis, the run."""
+    import jax
+
+    return jax.jit(jax.vmap(jax_epoch(), in_axes=(0, 0, None)))

@@ -8,6 +8,7 @@ import io
 import json
 import math
 import zipfile
+from typing import NamedTuple
 
 import h5py
 
@@ -21,13 +22,22 @@ _LARGEST_IN_LAYERS = MOST_HIDDEN_UNITS  # With the limits above, some 40 MiB of 
 _LARGEST_ELSEWHERE = 2**10  # Such as the thresholds of a metric
 _UNLIMITED = {"learning_rate", "seed", "shared_object_id", "steps_per_execution"}
 
-_NETWORK = ("keras.src.models.functional", "Functional")
-_LAYERS = ("InputLayer", "Concatenate", "Dense")
-_CLASSES = {
-    *(("keras.layers", name) for name in _LAYERS),
-    (None, "__keras_tensor__"),
-    ("keras", "DTypePolicy"),
-}
+
+class Kinds(NamedTuple):
+    """Which networks and layers a configuration may have."""
+
+    networks: tuple
+    layers: tuple
+
+
+_FUNCTIONAL = ("keras.src.models.functional", "Functional")
+OURS = Kinds((_FUNCTIONAL,), ("InputLayer", "Concatenate", "Dense"))
+SMALL = Kinds(
+    (_FUNCTIONAL, ("keras", "Sequential")),
+    (*OURS.layers, "Activation", "ELU", "LeakyReLU", "PReLU", "ReLU"),
+)
+
+_CLASSES = {(None, "__keras_tensor__"), ("keras", "DTypePolicy")}
 _OPTIMIZERS = {"keras.optimizers", "keras.optimizers.schedules"}  # Their numbers allocate nothing.
 _MODULES = _OPTIMIZERS | {
     *("keras.constraints", "keras.initializers", "keras.losses"),
@@ -47,6 +57,23 @@ def read_model(content):
     Raises:
         KerasXorError: the file is not safe to load. Damaged files may raise other errors.
     """
+    config, weights = _members(content)
+    _check_weights(weights)
+    return read_config(config), weights
+
+
+def read_network(content):
+    """Read the configuration of a small model from its file; returns and raises as `read_config`.
+
+    Args:
+        content: The bytes of the file.
+    """
+    config, _ = _members(content)
+    return read_config(config, SMALL)
+
+
+def _members(content):
+    """The configuration and the weights in a model file, as bytes."""
     if len(content) > MOST_MODEL_BYTES:
         raise KerasXorError(f"it is larger than {MOST_MODEL_BYTES >> 20} MiB")
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
@@ -54,9 +81,7 @@ def read_model(content):
         if sorted(member.filename for member in members) != _MEMBERS:
             raise KerasXorError(f"it does not contain exactly {', '.join(_MEMBERS)}")
         check_stored(members)
-        config, weights = archive.read("config.json"), archive.read("model.weights.h5")
-    _check_weights(weights)
-    return read_config(config), weights
+        return archive.read("config.json"), archive.read("model.weights.h5")
 
 
 def check_stored(members):
@@ -65,43 +90,45 @@ def check_stored(members):
         raise KerasXorError("its members are compressed, unlike those of Keras and this package")
 
 
-def read_config(content):
+def read_config(content, kinds=OURS):
     """Read a model's configuration, if it is safe to build; returns and raises as `read_model`.
 
     Args:
         content: The configuration as JSON.
+        kinds: The `Kinds` of networks and layers to accept. Defaults to this package's.
     """
     if len(content) > _MOST_CONFIG_BYTES:
         raise KerasXorError(f"its config.json is larger than {_MOST_CONFIG_BYTES >> 10} KiB")
     config = json.loads(content)
-    if _class(config) != _NETWORK:
+    if _class(config) not in kinds.networks:
+        names = " or ".join(name.replace("F", "f") for _, name in kinds.networks)
         kind = config.get("class_name")
-        raise KerasXorError(f"it is not a functional model, but a {kind!r:.40}")
+        raise KerasXorError(f"it is not a {names} model, but a {kind!r:.40}")
     _check_layers(config["config"]["layers"])
     for key, value in config.items():
         largest = _LARGEST_IN_LAYERS if key == "config" else _LARGEST_ELSEWHERE
-        _check_value(value, key, largest)
+        _check_value(value, key, largest, kinds.layers)
     return config
 
 
 def _check_layers(layers):
     # Repeated concatenation could double the weights every time.
     concatenations = sum(_class(layer)[1] == "Concatenate" for layer in layers)
-    if concatenations > 1 or any(len(layer["inbound_nodes"]) > 1 for layer in layers):
+    if concatenations > 1 or any(len(layer.get("inbound_nodes", ())) > 1 for layer in layers):
         raise KerasXorError("it concatenates or uses a layer more than once")
 
 
-def _check_value(value, key, largest):
+def _check_value(value, key, largest, layers):
     if isinstance(value, dict):
         module, name = _class(value)
-        _check_class(module, name)
+        _check_class(module, name, layers)
         if name is not None:
             largest = math.inf if module in _OPTIMIZERS else min(largest, _LARGEST_ELSEWHERE)
         for key, item in value.items():
-            _check_value(item, key, largest)
+            _check_value(item, key, largest, layers)
     elif isinstance(value, list):
         for item in value:
-            _check_value(item, key, largest)
+            _check_value(item, key, largest, layers)
     elif key == "num_classes" and value != 2:  # It sets both sides of a matrix.
         raise KerasXorError("its 'num_classes' is not 2")
     elif isinstance(value, int | float) and key not in _UNLIMITED and abs(value) > largest:
@@ -112,11 +139,13 @@ def _class(value):
     return value.get("module"), value.get("class_name")
 
 
-def _check_class(module, name):
-    if name is not None and module not in _MODULES and (module, name) not in _CLASSES:
-        layers = " and ".join(_LAYERS)
+def _check_class(module, name, layers):
+    is_layer = module == "keras.layers" and name in layers
+    known = name is None or is_layer or module in _MODULES or (module, name) in _CLASSES
+    if not known:
+        names = " and ".join(layers)
         raise KerasXorError(
-            f"it contains a {name!r:.40}, but only the layers {layers} and Keras's own losses, "
+            f"it contains a {name!r:.40}, but only the layers {names} and Keras's own losses, "
             "metrics and optimizers are supported"
         )
 

@@ -9,7 +9,7 @@ import numpy as np
 from keras_xor import checks
 from keras_xor.checks import KerasXorError
 from keras_xor.data import TRUTH_TABLE
-from keras_xor.files.archives import MOST_MODEL_BYTES, read_model
+from keras_xor.files.archives import MOST_MODEL_BYTES, read_model, read_network
 from keras_xor.files.reading import ADVICE, opening
 from keras_xor.files.writing import mark_archive, replacing
 from keras_xor.model import MAPPING, check_model, is_of_xor
@@ -77,15 +77,38 @@ def load_model(path):
             like this package's, its inputs and output are not those of
             `build_model`, or a weight is not finite.
     """
+    return _loaded(path, _read)
+
+
+def load_network(path):
+    """Load the network of a small model that any `model.save` wrote, compiled if it was.
+
+    Its weights are not read. As with `load_model`, the file may be untrusted.
+
+    Args:
+        path: Name of the file, ending in .keras.
+
+    Returns:
+        A functional or Sequential `keras.Model` with new weights, for `keras_xor.seed_study`.
+
+    Raises:
+        KerasXorError: there is no such file, or it is not a Keras model of at most 4 MiB with
+            Keras's own dense, concatenation and activation layers, losses and optimizers.
+    """
+    advice = "choose a small model that model.save wrote"
+    return _loaded(path, lambda content: built(read_network(content)), advice)
+
+
+def _loaded(path, read, advice=ADVICE):
     path = checks.model_file(path, "path")
     with opening(path, "model") as file:
         content = file.read(MOST_MODEL_BYTES + 1)
     try:
-        return _read(content)
+        return read(content)
     except KerasXorError as refusal:
-        raise KerasXorError(f"{path} cannot be used because {refusal}: {ADVICE}") from None
+        raise KerasXorError(f"{path} cannot be used because {refusal}: {advice}") from None
     except Exception as error:  # An untrusted file may fail anywhere in Keras.
-        raise KerasXorError(f"{path} is not a Keras model, or damaged: {ADVICE}") from error
+        raise KerasXorError(f"{path} is not a Keras model, or damaged: {advice}") from error
 
 
 def _read(content):
