@@ -396,9 +396,10 @@ def test_distributions_of_one_run(y, tmp_path):
 @pytest.mark.parametrize("kind", ["surface", "multiples", "curve", "distributions"])
 def test_saved_charts(trained, recorded, tmp_path, kind):
     history = [{"epoch": n, "accuracy": 1 - 1 / n, "loss": 1 / n} for n in range(1, 10_001)]
+    corner = f"{keras_xor.predict(trained, 0, 1):.4f}"
     chart, words, rows = {
-        "surface": (plots.surface(trained, 20), ["x1", "x2", "probability", "0.9697"], 400),
-        "multiples": (plots.surface_multiples(recorded, 9), ["epoch", "0", "10", "0.9697"], 648),
+        "surface": (plots.surface(trained, 20), ["x1", "x2", "probability", corner], 400),
+        "multiples": (plots.surface_multiples(recorded, 9), ["epoch", "0", "10", corner], 648),
         "curve": (plots.learning_curve(history), ["epoch", "loss", "accuracy", "10,000"], 10_000),
         "distributions": (
             plots.distributions(runs([0.25] * 4, [0.5] * 4)),

@@ -181,4 +181,5 @@ def _constrained(weight, variable):
 
 def program_of(model, runs):
     """The `Program` of a model, made once for as long as the model is compiled as it is."""
-    return kept_with_model(model, ("study", runs), lambda: Program(model, runs))
+    key = "study", runs, tf.zeros(()).device
+    return kept_with_model(model, key, lambda: Program(model, runs))
