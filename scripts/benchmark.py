@@ -55,12 +55,12 @@ def growth_table(rows):
 def studies_table(rows):
     return table(
         ("us per step and run", "median", "min", "max", "ratio"),
-        *((row["how"], *microseconds(row), f"{row['ratio']:.2f}") for row in rows),
+        *((row["how"], *microseconds(row, digits=3), f"{row['ratio']:.2f}") for row in rows),
     )
 
 
-def microseconds(row):
-    return tuple(f"{row[name]:.2f}" for name in ("median", "min", "max"))
+def microseconds(row, digits=2):
+    return tuple(f"{row[name]:.{digits}f}" for name in ("median", "min", "max"))
 
 
 def processes_table(rows):

@@ -294,6 +294,12 @@ def essence(model):
 def outcome(file, sound):
     """The outcome of loading `file`, compared with the model `sound`."""
     try:
+        keras_xor.files.load_network(file)
+    except keras_xor.KerasXorError:
+        pass
+    except BaseException as error:
+        return f"FAILED: {error!r}"
+    try:
         model = keras_xor.load_model(file)
     except keras_xor.KerasXorError as refusal:
         one_line = "\n" not in str(refusal)

@@ -301,7 +301,7 @@ def test_benchmark_tables(script):
         ["batch", "size", "steps", "us", "per", "step,", "median", "min", "max"],
         ["32", "10", "2.00", "1.00", "3.00"],
         ["us", "per", "step", "and", "run", "median", "min", "max", "ratio"],
-        ["study", "2.00", "1.00", "3.00", "1.00"],
+        ["study", "2.000", "1.000", "3.000", "1.00"],
         ["a", "process", "seconds", "ratio", "peak", "MiB", "ratio"],
         ["a", "2.00", "1.00", "600", "1.00"],
         ["b", "3.00", "1.50", "600", "1.00"],

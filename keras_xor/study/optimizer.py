@@ -41,7 +41,7 @@ def check_optimizer(optimizer, weights):
         optimizer: The optimizer of a model.
         weights: Arrays like the weights that it trains.
     """
-    advice = "compile the model with another, such as adam"
+    advice = "use another, such as adam"
     scaled = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
     if scaled or optimizer.loss_scale_factor:
         raise KerasXorError(f"a study cannot use an optimizer that scales the loss: {advice}")
@@ -58,7 +58,7 @@ def check_optimizer(optimizer, weights):
         kind = type(optimizer).__name__
         raise KerasXorError(
             f"a study cannot use {kind} as it is set, because many runs that share it are not "
-            f"trained as each would be alone: {advice}, without clipnorm"
+            f"trained as each would be alone: {advice}, and no clipnorm"
         )
 
 
