@@ -1,8 +1,10 @@
 import csv
 import math
 import os
+import signal
 import subprocess
 import sys
+import time
 
 import keras
 import numpy as np
@@ -267,7 +269,11 @@ keras_xor.train(model, dataclasses.replace(recipe, epochs=4), seed=1)
 fourth = compiled()
 model.compile(optimizer="adam", loss="mse", jit_compile=True)
 keras_xor.train(model, recipe)
-print(0 < first == second < third == fourth < compiled())
+fifth = compiled()
+for units in range(1, 7):
+    small = keras_xor.Recipe(hidden_units=units, epochs=1, steps_per_epoch=1)
+    keras_xor.seed_study(small, seeds=1)
+print(0 < first == second < third == fourth < fifth)
 """
 
 
@@ -280,6 +286,7 @@ def test_programs_are_compiled_once(tmp_path):
         cwd=ROOT,
     )
     assert done.stdout == "True\n", done.stderr
+    assert "retracing" not in done.stderr
 
 
 def study_in_numpy(runs, seed):
@@ -560,3 +567,17 @@ def test_script_sees_an_unwritable_target_first(script, monkeypatch, tmp_path, o
     status, output, errors = script("seed_study.py", option, file)
     assert (status, output) == (1, "")
     assert "is a folder: choose a file" in one_line(errors)
+
+
+def test_ctrl_c_ends_a_study_of_hours():
+    process = subprocess.Popen(
+        [sys.executable, ROOT / "scripts" / "seed_study.py", "--seeds", "1000000"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    time.sleep(6)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert one_line(errors) == "seed_study.py: interrupted: run it again"

@@ -110,6 +110,8 @@ class InitialWeights:
     def __init__(self, model):
         self._weights = [(_initializer(model, w), tuple(w.shape)) for w in model.weights]
         self._seeded = [hasattr(initializer, "seed") for initializer, _ in self._weights]
+        seeds = tf.TensorSpec((sum(self._seeded), None, 2), tf.int64)
+        self._program = tf.function(self._draw, autograph=False).get_concrete_function(seeds)
 
     def __call__(self, seeds):
         """The weights of runs, as arrays `(runs, *shape)` in the order of `model.weights`."""
@@ -118,7 +120,7 @@ class InitialWeights:
             [np.random.SeedSequence(seed).generate_state(sum(self._seeded)) for seed in seeds]
         )
         seeds = np.stack([words, np.zeros_like(words)], axis=-1).astype("int64")
-        drawn = iter(self._draw(tf.constant(np.moveaxis(seeds, 1, 0)))) if words.size else iter(())
+        drawn = iter(self._program(tf.constant(np.moveaxis(seeds, 1, 0))))
         return [
             next(drawn).numpy()
             if seeded
@@ -126,7 +128,6 @@ class InitialWeights:
             for seeded, (initializer, shape) in zip(self._seeded, self._weights, strict=True)
         ]
 
-    @tf.function(autograph=False)
     def _draw(self, seeds):
         seeded = [weight for weight, has in zip(self._weights, self._seeded, strict=True) if has]
         return [
