@@ -37,7 +37,7 @@ def test_batches_are_labelled_bits(batch_size, seed):
         np.testing.assert_array_equal(y, np.logical_xor(x["x1"], x["x2"]))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(
     batch_size=sizes,
     seed=seeds,

@@ -205,6 +205,7 @@ def own_step():
         (lambda: keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)]), "must have the"),
         (lambda: keras.Sequential([keras.Input((2,)), keras.layers.Dense(2)]), "must have one out"),
         (lambda: keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]), "must be compiled"),
+        (lambda: sequential(loss=None), "with a loss"),
         (own_step, "its own train_step"),
         (lambda: sequential(keras.layers.Dense(2, dtype="float64")), "all of them float32"),
         (lambda: sequential(keras.layers.BatchNormalization()), "BatchNormalization"),

@@ -44,8 +44,8 @@ def check_network(model):
         )
     if [tuple(tensor.shape) for tensor in model.outputs] != [(None, 1)]:
         raise KerasXorError("model must have one output of shape (None, 1)")
-    if not model.compiled or not getattr(model, "optimizer", None):
-        raise KerasXorError("model must be compiled: call model.compile first")
+    if not model.compiled or not model.optimizer or model.loss is None:
+        raise KerasXorError("model must be compiled, with a loss: call model.compile first")
     if type(model).train_step is not keras.Model.train_step:
         raise KerasXorError("a study cannot train a model with its own train_step")
     if {weight.dtype for weight in model.weights} != {"float32"}:
