@@ -89,6 +89,13 @@ def _with(thing, **options):
     return type(thing).from_config(config | known)
 
 
+def build_optimizer(model):
+    """Build the optimizer of a model that is built and compiled, unless it is built already."""
+    optimizer = getattr(model, "optimizer", None)
+    if model.built and optimizer and not optimizer.built:
+        optimizer.build(model.trainable_variables)
+
+
 class _Kept:
     """Opaque to Keras, which would save the contents of a dict with the model."""
 

@@ -9,7 +9,7 @@ import tensorflow as tf
 from keras_xor import checks
 from keras_xor.checks import KerasXorError, shown
 from keras_xor.data import stacked_xor_batches, steps_per_stack
-from keras_xor.model import check_model, kept_with_model
+from keras_xor.model import build_optimizer, check_model, kept_with_model
 from keras_xor.recipe import GUIDE, check_recipe
 from keras_xor.runtime.interrupts import held_interrupts
 
@@ -138,9 +138,7 @@ def device():
 def _stacked_training(model, steps_per_execution, stacks):
     """Make `fit` train `model` one stack at a time within the block."""
     before = model.steps_per_execution, model.train_function
-    if model.built and model.optimizer and not model.optimizer.built:
-        # `fit` would do so in its program, where an optimizer's copies of weights are lost.
-        model.optimizer.build(model.trainable_variables)
+    build_optimizer(model)  # `fit` does so in its program, where its copies of weights are lost.
     try:
         model.train_function = _stack_train_function(model, stacks.element_spec)
         model.steps_per_execution = steps_per_execution

@@ -39,10 +39,7 @@ def machine_table(facts):
 
 
 def steps_table(rows):
-    return table(
-        ("us per step", "median", "min", "max", "ratio"),
-        *((row["how"], *microseconds(row), f"{row['ratio']:.2f}") for row in rows),
-    )
+    return compared_table("us per step", rows, digits=2)
 
 
 def growth_table(rows):
@@ -53,9 +50,13 @@ def growth_table(rows):
 
 
 def studies_table(rows):
+    return compared_table("us per step and run", rows, digits=3)
+
+
+def compared_table(title, rows, digits):
     return table(
-        ("us per step and run", "median", "min", "max", "ratio"),
-        *((row["how"], *microseconds(row, digits=3), f"{row['ratio']:.2f}") for row in rows),
+        (title, "median", "min", "max", "ratio"),
+        *((row["how"], *microseconds(row, digits), f"{row['ratio']:.2f}") for row in rows),
     )
 
 

@@ -431,9 +431,9 @@ from keras_xor.study import runs
 devices = []
 rows_of = runs._rows_of
 
-def rows(state, seeds):
+def rows(state, answers, seeds):
     devices.extend(tensor.device for tensor in (*state.weights, *state.optimizer))
-    return rows_of(state, seeds)
+    return rows_of(state, answers, seeds)
 
 runs._rows_of = rows
 recipe = keras_xor.Recipe(epochs=1, steps_per_epoch=3)

@@ -4,7 +4,7 @@ from keras_xor.benchmark.costs import (
     growth,
     has_jax,
     machine,
-    process_costs,
     step_costs,
     study_costs,
 )
+from keras_xor.benchmark.processes import process_costs

@@ -1,4 +1,4 @@
-"""The cost of a training step, in this package and in other implementations, and of a run."""
+"""The cost of a training step, in this package and in other implementations."""
 
 import importlib.metadata
 import importlib.util
@@ -6,9 +6,7 @@ import json
 import os
 import platform
 import statistics
-import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
@@ -16,6 +14,7 @@ import keras
 import numpy as np
 
 from keras_xor.benchmark import rivals
+from keras_xor.benchmark.processes import output
 from keras_xor.data import examples, random_source, random_words, xor_batches
 from keras_xor.model import build_model
 from keras_xor.recipe import GUIDE, Recipe
@@ -29,9 +28,6 @@ BATCH_SIZES_AND_STEPS = [
     (1_024, 1_000),
     (32_768, 100),
 ]
-
-
-STUDIES = (1_000, 10_000)
 
 
 def machine():
@@ -76,15 +72,8 @@ def step_costs(repeats=15):
     }
     if has_jax():
         ways["JAX lax.scan"] = _in_process(f"rival_seconds(rivals.jax_epoch(), {repeats})")
-    ours = statistics.median(ways["keras_xor.train"])
-    return [
-        {
-            "how": how,
-            **_microseconds(seconds, GUIDE.steps_per_epoch),
-            "ratio": statistics.median(seconds) / ours,
-        }
-        for how, seconds in ways.items()
-    ]
+    costs = {how: _microseconds(seconds, GUIDE.steps_per_epoch) for how, seconds in ways.items()}
+    return _compared(costs, "keras_xor.train")
 
 
 def growth(repeats=5):
@@ -108,21 +97,12 @@ def study_costs(size=1_000, repeats=5):
         repeats: Timed studies, and epochs in JAX, after one to warm up. Defaults to 5.
     """
     steps = GUIDE.epochs * GUIDE.steps_per_epoch
-    ways = {"keras_xor.seed_study": _microseconds(_study(size, repeats), steps * size)}
+    studies = _seconds(lambda: seed_study(seeds=size), repeats)
+    ways = {"keras_xor.seed_study": _microseconds(studies, steps * size)}
     if has_jax():
         seconds = _in_process(f"study_seconds(rivals.jax_study(), {size}, {repeats})")
         ways["JAX vmap in lax.scan"] = _microseconds(seconds, GUIDE.steps_per_epoch * size)
-    ours = ways["keras_xor.seed_study"]["median"]
-    return [{"how": how, **costs, "ratio": costs["median"] / ours} for how, costs in ways.items()]
-
-
-def _study(size, repeats):
-    seconds = []
-    for _ in range(1 + repeats):
-        start = time.perf_counter()
-        seed_study(seeds=size)
-        seconds.append(time.perf_counter() - start)
-    return seconds[1:]
+    return _compared(ways, "keras_xor.seed_study")
 
 
 def study_seconds(epoch, size, repeats):
@@ -130,16 +110,14 @@ def study_seconds(epoch, size, repeats):
     runs = [build_model(seed=seed).get_weights() for seed in range(size)]
     weights = [np.stack(weight) for weight in zip(*runs, strict=True)]
     sources = [random_source(seed) for seed in range(size)]
-    seconds = []
-    for _ in range(1 + repeats):
-        start = time.perf_counter()
-        words = [random_words(s, GUIDE.steps_per_epoch, GUIDE.batch_size) for s in sources]
-        stacks = [examples(word, GUIDE.batch_size) for word in words]
-        stack = keras.tree.map_structure(lambda *arrays: np.stack(arrays), *stacks)
+
+    def work():
+        nonlocal weights
+        stack = keras.tree.map_structure(lambda *arrays: np.stack(arrays), *map(_stack, sources))
         weights, loss, _ = epoch(weights, stack, GUIDE.learning_rate)
         np.asarray(loss)  # JAX returns before it has finished.
-        seconds.append(time.perf_counter() - start)
-    return seconds[1:]
+
+    return _seconds(work, repeats)
 
 
 def _microseconds(seconds, steps):
@@ -183,15 +161,37 @@ def _train(batch_size, steps, repeats):
 def rival_seconds(epoch, repeats):
     """Seconds per epoch of a rival, including drawing its batches."""
     weights, source = build_model(seed=0).get_weights(), random_source(0)
+
+    def work():
+        nonlocal weights
+        weights, loss, _ = epoch(weights, _stack(source), GUIDE.learning_rate)
+        float(loss)  # JAX returns before it has finished.
+
+    return _seconds(work, repeats)
+
+
+def _stack(source):
+    """The batches of an epoch, for a rival."""
+    words = random_words(source, GUIDE.steps_per_epoch, GUIDE.batch_size)
+    return examples(words, GUIDE.batch_size)
+
+
+def _seconds(work, repeats):
+    """Seconds of each call of `work`, after one to warm up."""
     seconds = []
     for _ in range(1 + repeats):
         start = time.perf_counter()
-        words = random_words(source, GUIDE.steps_per_epoch, GUIDE.batch_size)
-        stack = examples(words, GUIDE.batch_size)
-        weights, loss, _ = epoch(weights, stack, GUIDE.learning_rate)
-        float(loss)  # JAX returns before it has finished.
+        work()
         seconds.append(time.perf_counter() - start)
     return seconds[1:]
+
+
+def _compared(costs, ours):
+    """Rows of the costs of each implementation, with their ratio to those of `ours`."""
+    return [
+        {"how": how, **cost, "ratio": cost["median"] / costs[ours]["median"]}
+        for how, cost in costs.items()
+    ]
 
 
 def _in_process(call):
@@ -200,51 +200,4 @@ def _in_process(call):
         "import json; from keras_xor.benchmark import costs, rivals; "
         f"print(json.dumps(costs.{call}))"
     )
-    return json.loads(_output(sys.executable, "-c", program))
-
-
-_LAUNCHER = """
-import json, os, subprocess, sys, time
-start = time.perf_counter()
-child = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-_, status, usage = os.wait4(child.pid, 0)
-assert status == 0, sys.argv
-print(json.dumps([time.perf_counter() - start, usage.ru_maxrss / 1024]))
-"""
-
-
-def process_costs(scripts, repeats=5):
-    """Seconds and peak memory of whole processes: a run, studies, and the import of Keras alone.
-
-    Args:
-        scripts: The path of the folder scripts/.
-        repeats: Runs of each, after one to warm up; the median is reported. Defaults to 5.
-    """
-    with tempfile.TemporaryDirectory() as folder:
-        model_file = str(Path(folder, "xor.keras"))
-        commands = {
-            "import keras": ["-c", "import keras"],
-            "train.py": [str(scripts / "train.py"), "--model", model_file],
-            **{
-                f"seed_study.py --seeds {size}": [
-                    *(str(scripts / "seed_study.py"), "--seeds", str(size))
-                ]
-                for size in STUDIES
-            },
-        }
-        costs = {what: [] for what in commands}
-        for _ in range(1 + repeats):
-            for what, arguments in commands.items():
-                # A process counts its parent's memory as its own, so the parent must be small.
-                costs[what].append(
-                    json.loads(_output(sys.executable, "-c", _LAUNCHER, sys.executable, *arguments))
-                )
-    rows = []
-    for what, runs in costs.items():
-        seconds, mebibytes = (statistics.median(values) for values in zip(*runs[1:], strict=True))
-        rows.append({"what": what, "seconds": seconds, "mebibytes": mebibytes})
-    return rows
-
-
-def _output(*command):
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    return json.loads(output(sys.executable, "-c", program))

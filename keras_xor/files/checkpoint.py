@@ -10,6 +10,7 @@ from keras_xor.checks import KerasXorError
 from keras_xor.files.arrays import read_arrays, write_arrays
 from keras_xor.files.reading import opening
 from keras_xor.files.writing import replacing
+from keras_xor.model import build_optimizer
 
 SECONDS = 5.0  # Minimum time between checkpoints
 SHARE = 0.04  # Maximum share of the time spent on checkpoints
@@ -159,8 +160,7 @@ def _epochs_done(state):
 
 
 def _variables(model):
-    if not model.optimizer.built:
-        model.optimizer.build(model.trainable_variables)
+    build_optimizer(model)
     return [*model.variables, *model.optimizer.variables]
 
 

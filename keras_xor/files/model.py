@@ -12,7 +12,7 @@ from keras_xor.data import TRUTH_TABLE
 from keras_xor.files.archives import MOST_MODEL_BYTES, read_model, read_network
 from keras_xor.files.reading import ADVICE, opening
 from keras_xor.files.writing import mark_archive, replacing
-from keras_xor.model import MAPPING, check_model, is_of_xor
+from keras_xor.model import MAPPING, build_optimizer, check_model, is_of_xor
 from keras_xor.runtime.quiet import no_warnings
 
 
@@ -43,8 +43,7 @@ def write_model(model, file, note=""):
         raise KerasXorError(
             "training diverged and left weights that are not finite: lower the learning rate"
         )
-    if model.compiled and not model.optimizer.built:
-        model.optimizer.build(model.trainable_variables)  # Otherwise, Keras warns on loading.
+    build_optimizer(model)  # Otherwise, Keras warns on loading.
     model.save(file)
     try:
         _read(file.read_bytes())

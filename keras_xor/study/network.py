@@ -1,14 +1,18 @@
 """The network that a study trains: what it must be like, and the initial weights of its runs."""
 
 import copy
+import itertools
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from keras_xor.checks import KerasXorError, shown
-from keras_xor.data import TRUTH_TABLE, examples, random_source, random_words
+from keras_xor.data import TRUTH_TABLE, examples, point_counts, random_source, random_words
 from keras_xor.study.optimizer import check_optimizer
+
+POINTS = [np.array(values)[:, None] for values in TRUTH_TABLE]  # Columns of x1 and x2
+LABELS = POINTS[0] ^ POINTS[1]
 
 _TOLERANCE = 1e-4  # Relative, of losses in float32
 
@@ -56,17 +60,15 @@ def _loss_is_that_of_counts(model):
     """Whether four weighted points have the loss of batches, and the answers are repeatable."""
     rng = np.random.default_rng(0)
     weights = [rng.normal(size=weight.shape).astype("float32") for weight in model.weights]
-    points = [np.array(values)[:, None] for values in TRUTH_TABLE]
+    points = inputs_of(model, *POINTS)
     for size in (1, 3, 64):
-        x, y = examples(random_words(random_source(size), 1, size), size)
-        batch = [x["x1"][0], x["x2"][0]]
-        pairs = 2 * batch[0] + batch[1]
-        counts = np.array([np.sum(pairs == point) for point in range(4)], "float32")
-        loss, _ = loss_and_answers(model, weights, inputs_of(model, *batch), y[0])
-        weighted, answers = loss_and_answers(
-            model, weights, inputs_of(model, *points), points[0] ^ points[1], 4 * counts / size
-        )
-        again = answers_of(model, weights, inputs_of(model, *points))
+        words = random_words(random_source(size), 1, size)
+        x, y = examples(words, size)
+        batch = inputs_of(model, x["x1"][0], x["x2"][0])
+        loss, _ = loss_and_answers(model, weights, batch, y[0])
+        sample_weight = (4 * point_counts(words, size)[:, 0] / size).astype("float32")
+        weighted, answers = loss_and_answers(model, weights, points, LABELS, sample_weight)
+        again = answers_of(model, weights, points)
         if not np.allclose(loss, weighted, rtol=_TOLERANCE) or not np.allclose(answers, again):
             return False
     return True
@@ -129,7 +131,7 @@ class InitialWeights:
         ]
 
     def _draw(self, seeds):
-        seeded = [weight for weight, has in zip(self._weights, self._seeded, strict=True) if has]
+        seeded = itertools.compress(self._weights, self._seeded)
         return [
             tf.map_fn(
                 lambda seed, initializer=initializer, shape=shape: _with_seed(initializer, seed)(

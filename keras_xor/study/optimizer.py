@@ -25,13 +25,18 @@ class _OnTensors(TFOptimizer):
 def stateless_optimizer(optimizer, weights):
     """An untrained optimizer like `optimizer`, for `stateless_apply` to weights like `weights`."""
     kind = type(optimizer)
-    return _built(type(kind.__name__, (kind, _OnTensors), {}), optimizer, weights)
+    kind = type(kind.__name__, (kind, _OnTensors), {})
+    return _built(kind, optimizer, _variables(weights))
 
 
-def _built(kind, optimizer, weights):
+def _built(kind, optimizer, variables):
     new = kind.from_config(optimizer.get_config())
-    new.build([keras.Variable(weight, dtype="float32") for weight in weights])
+    new.build(variables)
     return new
+
+
+def _variables(weights):
+    return [keras.Variable(weight, dtype="float32") for weight in weights]
 
 
 def check_optimizer(optimizer, weights):
@@ -77,9 +82,8 @@ def _trains_runs_as_each_alone(optimizer, weights):
         gradients = [size.reshape(-1, *[1] * (g.ndim - 1)) * g for g in step]
         trained, state = together.stateless_apply(state, gradients, trained)
     for run in range(2):
-        alone = [keras.Variable(weight[run], dtype="float32") for weight in start]
+        alone = _variables(weight[run] for weight in start)
         one = _built(type(optimizer), optimizer, alone)
-        alone = one._trainable_variables
         for step, size in zip(steps, sizes[run], strict=True):
             one.apply([size * gradient[run] for gradient in step], alone)
         for stacked, weight in zip(trained, alone, strict=True):

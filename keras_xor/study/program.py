@@ -1,6 +1,7 @@
 """The XLA program that trains many runs of a network at once."""
 
 import functools
+import itertools
 from typing import NamedTuple
 
 import keras
@@ -10,6 +11,8 @@ import tensorflow as tf
 from keras_xor.data import TRUTH_TABLE
 from keras_xor.model import kept_with_model
 from keras_xor.study.network import (
+    LABELS,
+    POINTS,
     InitialWeights,
     answers_of,
     check_training,
@@ -22,8 +25,6 @@ from keras_xor.training import LARGEST_LOSS
 
 STEPS = 1_000  # At most, in a call of the program
 
-_POINTS = [np.array(values)[:, None] for values in TRUTH_TABLE]
-
 
 class State(NamedTuple):
     """Where the runs are. All but `step` have one entry per run."""
@@ -31,7 +32,6 @@ class State(NamedTuple):
     weights: list
     optimizer: list
     step: tf.Tensor  # Steps done
-    answers: tf.Tensor  # At the four points, as probabilities
     last_wrong: tf.Tensor  # The last step before which an answer was wrong, counted from 0
     losses: tf.Tensor  # The sum over the steps of this epoch
     loss: tf.Tensor  # The mean over the last epoch, or until the run diverged
@@ -58,7 +58,7 @@ class Program:
             model.optimizer,
             [np.zeros((runs, *weight.shape)) for weight in model.trainable_weights],
         )
-        self._inputs = inputs_of(model, *_POINTS)
+        self._inputs = inputs_of(model, *POINTS)
         self._logits = gives_logits(model)
 
     def start(self, seeds, learning_rate=None):
@@ -82,7 +82,6 @@ class Program:
                 )
             ],
             step=tf.constant(0, tf.int64),
-            answers=tf.zeros((self.runs, 4)),
             last_wrong=tf.zeros(self.runs, tf.int64),
             losses=tf.zeros(self.runs),
             loss=tf.zeros(self.runs),
@@ -90,13 +89,13 @@ class Program:
         )
 
     def _of_trained(self, weights):
-        return [
-            weight for weight, is_trained in zip(weights, self._trained, strict=True) if is_trained
-        ]
+        return [*itertools.compress(weights, self._trained)]
 
     @functools.cached_property
     def train(self):
-        """The compiled program: a function of the following, which returns the new `State`.
+        """The compiled program: a function of the following.
+
+        It returns the new `State` and the answers at the four points, as probabilities.
 
         Args:
             state: The `State`.
@@ -126,7 +125,7 @@ class Program:
             lambda number, state: number < steps, step, (tf.constant(0, tf.int64), state)
         )
         answers = keras.ops.vectorized_map(self._answers, state.weights)
-        return state._replace(answers=tf.sigmoid(answers) if self._logits else answers)
+        return state, tf.sigmoid(answers) if self._logits else answers
 
     def _step(self, state, sample_weights, steps_per_epoch, steps_per_execution):
         losses, answers, gradients = keras.ops.vectorized_map(
@@ -152,7 +151,6 @@ class Program:
             ],
             optimizer=optimizer,
             step=state.step + 1,
-            answers=state.answers,
             last_wrong=tf.where(right, state.last_wrong, state.step),
             losses=total,
             loss=tf.where(goes_on, mean, state.loss),
@@ -162,11 +160,12 @@ class Program:
     def _loss_answers_and_gradients(self, run):
         # The tape is within the map: around it, XLA would compile anew for other batches.
         weights, sample_weight = run
-        y = _POINTS[0] ^ _POINTS[1]
         with tf.GradientTape() as tape:
             trained = self._of_trained(weights)
             tape.watch(trained)
-            loss, answers = loss_and_answers(self._model, weights, self._inputs, y, sample_weight)
+            loss, answers = loss_and_answers(
+                self._model, weights, self._inputs, LABELS, sample_weight
+            )
         return loss, answers, tape.gradient(loss, trained, unconnected_gradients="zero")
 
     def _answers(self, weights):

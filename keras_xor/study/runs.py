@@ -67,9 +67,9 @@ def seed_study(recipe=GUIDE, seeds=checks.SEEDS, seed=0, model=None, verbose=0):
     check_recipe(recipe)
     seeds = checks.seeds(seeds, "seeds")
     seed = checks.seed(seed, "seed")
-    learning_rate = recipe.learning_rate if model is None else None
+    learning_rate = None
     if model is None:
-        model = _model_of(_of_same_program(recipe))
+        model, learning_rate = _model_of(_of_same_program(recipe)), recipe.learning_rate
     check_network(model)
 
     run_seeds = np.random.SeedSequence(seed).generate_state(seeds, np.uint64).tolist()
@@ -77,13 +77,8 @@ def seed_study(recipe=GUIDE, seeds=checks.SEEDS, seed=0, model=None, verbose=0):
     program = program_of(model, size)
     groups = [run_seeds[first : first + size] for first in range(0, seeds, size)]
     bar = keras.utils.Progbar(seeds * _steps(recipe), verbose=verbose)
-    rows = []
-    for group in _on_all_cores(
-        [functools.partial(_rows, program, recipe, learning_rate, group) for group in groups],
-        bar.add,
-    ):
-        rows += group
-    return rows
+    tasks = [functools.partial(_rows, program, recipe, learning_rate, group) for group in groups]
+    return [row for rows in _on_all_cores(tasks, bar.add) for row in rows]
 
 
 @functools.lru_cache(maxsize=32)
@@ -164,17 +159,17 @@ def _rows(program, recipe, learning_rate, seeds, report, stopped):
         steps = min(at_once, _steps(recipe) - first)
         words = np.stack([random_words(source, steps, batch_size) for source in sources])
         counts[:, :, :steps] = point_counts(words, batch_size)
-        state = program.train(state, tf.constant(counts), *map(_int64, (steps, *numbers)))
+        state, answers = program.train(state, tf.constant(counts), *map(_int64, (steps, *numbers)))
         report(steps * len(seeds))
-    return _rows_of(state, seeds)
+    return _rows_of(state, answers, seeds)
 
 
 def _int64(number):
     return tf.constant(number, tf.int64)
 
 
-def _rows_of(state, seeds):
-    answers = np.where(state.diverged[:, None], np.nan, state.answers)
+def _rows_of(state, answers, seeds):
+    answers = np.where(state.diverged[:, None], np.nan, answers)
     learned = np.all((answers > 0.5) == np.not_equal(*TRUTH_TABLE), axis=1)
     steps_to_learn = np.where(learned, state.last_wrong + 1, 0)
     columns = answers, state.loss.numpy(), steps_to_learn
