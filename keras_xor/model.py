@@ -2,6 +2,7 @@
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from keras_xor import checks
 from keras_xor.checks import KerasXorError, shown
@@ -144,6 +145,13 @@ def is_of_xor(model):
     inputs = {tensor.name: tensor.shape for tensor in model.inputs}
     outputs = [tensor.shape for tensor in model.outputs]
     mapping = {"x1": (None, 1), "x2": (None, 1)}, [(None, 1)]
+    if (inputs, outputs) != mapping or isinstance(model.output, dict):
+        return False
     names = model.input if isinstance(model.input, dict) else {}
-    swapped = any(name != tensor.name for name, tensor in names.items())
-    return (inputs, outputs) == mapping and not swapped and not isinstance(model.output, dict)
+    return all(name == tensor.name for name, tensor in names.items())
+
+
+def is_distributed(model):
+    """Whether `model` was built under a distribution strategy, or code runs under one."""
+    within = tf.distribute.has_strategy()
+    return within or model.distribute_strategy is not tf.distribute.get_strategy()

@@ -9,7 +9,7 @@ import tensorflow as tf
 from keras_xor import checks
 from keras_xor.checks import KerasXorError, shown
 from keras_xor.data import stacked_xor_batches, steps_per_stack
-from keras_xor.model import build_optimizer, check_model, kept_with_model
+from keras_xor.model import build_optimizer, check_model, is_distributed, kept_with_model
 from keras_xor.recipe import GUIDE, check_recipe
 from keras_xor.runtime.interrupts import held_interrupts
 
@@ -59,7 +59,7 @@ def train(
     check_model(model, functional=False)
     if not model.compiled:
         raise KerasXorError("model must be compiled: call model.compile first")
-    if _is_distributed(model):
+    if is_distributed(model):
         raise KerasXorError("model must not be built under a distribution strategy: use model.fit")
     check_recipe(recipe)
     epochs, steps_per_epoch = recipe.epochs, recipe.steps_per_epoch
@@ -97,11 +97,6 @@ def train(
             "lower the learning rate"
         )
     return history
-
-
-def _is_distributed(model):
-    within = tf.distribute.has_strategy()
-    return within or model.distribute_strategy is not tf.distribute.get_strategy()
 
 
 def _checked_steps(steps_per_execution, recipe):

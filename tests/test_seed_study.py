@@ -1,4 +1,5 @@
 import csv
+import functools
 import math
 import os
 import signal
@@ -13,11 +14,12 @@ import tensorflow as tf
 from conftest import ROOT, one_line
 
 import keras_xor
-from keras_xor import Recipe
+from keras_xor import Recipe, checks
 from keras_xor.data import TRUTH_TABLE
 from keras_xor.files import Recorder
 from keras_xor.study import ARTICLE, POINTS, runs, save_rows, seed_study, summary
-from keras_xor.study.network import InitialWeights
+from keras_xor.study.initial import InitialWeights
+from keras_xor.study.network import gives_logits
 from keras_xor.study.summary import wilson_interval
 
 TRUTH = np.array([0, 1, 1, 0])
@@ -86,7 +88,7 @@ def functional(inputs, **compilation):
     pair = keras.layers.Concatenate()([inputs["x1"], inputs["x2"]])
     x = keras.layers.Dense(5, "relu", kernel_regularizer=keras.regularizers.L2(0.01))(pair)
     x = keras.layers.Dense(4, kernel_constraint="max_norm")(x)
-    y = keras.layers.Dense(1)(keras.layers.LeakyReLU()(x))
+    y = keras.layers.Dense(1, name="y")(keras.layers.LeakyReLU()(x))
     return keras.Model(compilation.pop("structure")(inputs), y)
 
 
@@ -103,6 +105,15 @@ def frozen():
     model.layers[0].trainable = False
     model.compile("rmsprop", "mean_absolute_error")
     return model
+
+
+class Seeded(keras.initializers.RandomNormal):
+    def __call__(self, shape, dtype=None):
+        return keras.random.normal(shape, seed=self.seed, dtype=dtype)
+
+
+def own_loss(y_true, y_pred):
+    return (y_true - y_pred) ** 2
 
 
 def scheduled():
@@ -126,6 +137,10 @@ def scheduled():
         lambda: two_inputs(structure=lambda inputs: [inputs["x1"], inputs["x2"]]),
         lambda: two_inputs(structure=lambda inputs: [inputs["x2"], inputs["x1"]]),
         lambda: two_inputs(loss="mean_squared_error", loss_weights=3.0),
+        lambda: sequential(
+            keras.layers.BatchNormalization(trainable=False),
+            keras.layers.Dense(3, "relu", kernel_initializer=Seeded()),
+        ),
         frozen,
     ],
 )
@@ -172,12 +187,110 @@ def test_the_initial_weights_are_those_of_the_initializer(name):
             np.testing.assert_array_equal(weights[run], weight)
 
 
+@pytest.mark.parametrize(
+    "loss",
+    [
+        keras.losses.BinaryFocalCrossentropy(apply_class_balancing=True, from_logits=True),
+        [keras.losses.BinaryCrossentropy(from_logits=True, label_smoothing=0.1)],
+        {"y": keras.losses.BinaryCrossentropy(from_logits=True)},
+        functools.partial(keras.losses.binary_crossentropy, from_logits=True),
+        lambda y, p: tf.nn.weighted_cross_entropy_with_logits(tf.cast(y, p.dtype), p, 2),
+    ],
+)
+def test_a_loss_that_takes_logits_is_known_as_one(loss):
+    assert gives_logits(two_inputs(loss=loss))
+
+
+@pytest.mark.parametrize("loss", [*checks.LOSSES, own_loss])
+def test_the_loss_of_a_probability_is_known_as_one(loss):
+    assert not gives_logits(two_inputs(loss=loss))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda model: setattr(model.layers[0], "kernel_initializer", keras.initializers.Ones()),
+        lambda model: setattr(model.layers[0].kernel, "constraint", keras.constraints.NonNeg()),
+        lambda model: setattr(model.optimizer, "learning_rate", scheduled().learning_rate),
+        lambda model: setattr(model.optimizer, "momentum", 0.9),
+    ],
+)
+def test_a_model_may_be_changed_between_studies(change):
+    recipe = Recipe(epochs=1, steps_per_epoch=50)
+    changed, other = (sequential(optimizer="sgd") for _ in range(2))
+    before = seed_study(recipe, 3, model=changed)
+    change(changed)
+    change(other)
+    assert before != seed_study(recipe, 3, model=changed) == seed_study(recipe, 3, model=other)
+
+
 class OwnWeight(keras.layers.Layer):
     def build(self, input_shape):
         self.factor = self.add_weight(shape=(), name="factor")
 
     def call(self, x):
         return self.factor * x
+
+
+class Counting(OwnWeight):
+    factor_initializer = keras.initializers.Ones()
+
+    def call(self, x, training=False):
+        if training:
+            self.factor.assign_add(1.0)
+        return x
+
+
+class Unseeded(keras.Initializer):
+    def __init__(self, seed=None):
+        self.seed, self.rng = seed, np.random.default_rng(seed)
+
+    def __call__(self, shape, dtype=None):
+        return self.rng.normal(size=shape).astype(dtype)
+
+
+class OwnSeed(keras.initializers.RandomNormal):
+    def __call__(self, shape, dtype=None):
+        return keras.random.normal(shape, seed=0, dtype=dtype)
+
+
+def dead_dropout():
+    dead = keras.layers.Dense(2, "relu", bias_initializer=keras.initializers.Constant(-100))
+    return sequential(dead, keras.layers.Dropout(0.5))
+
+
+def embedding():
+    inputs = keras.Input((2,))
+    x = keras.layers.Flatten()(keras.layers.Embedding(2, 3)(inputs))
+    model = keras.Model(inputs, keras.layers.Dense(1, "sigmoid")(x))
+    model.compile("adam", "mse")
+    return model
+
+
+def dict_of_outputs():
+    inputs = keras.Input((2,))
+    model = keras.Model(inputs, {"y": keras.layers.Dense(1)(inputs)})
+    model.compile("adam", "mse")
+    return model
+
+
+def of_instance(name):
+    model = sequential()
+    setattr(model, name, lambda *args, **options: None)
+    return model
+
+
+def with_initializer(initializer):
+    return sequential(keras.layers.Dense(2, kernel_initializer=initializer))
+
+
+def on_numpy(x):
+    return tf.ensure_shape(tf.numpy_function(lambda x: x, [x], tf.float32), (None, 2))
+
+
+def distributed():
+    with tf.distribute.MirroredStrategy(["cpu:0"]).scope():
+        return sequential()
 
 
 class OwnStep(keras.Sequential):
@@ -202,25 +315,51 @@ def own_step():
     [
         (lambda: "xor.keras", "must be a keras.Model, not 'xor.keras'"),
         (lambda: keras.Sequential([keras.layers.Dense(1)]), "functional or Sequential, with a"),
-        (lambda: keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)]), "must have the"),
-        (lambda: keras.Sequential([keras.Input((2,)), keras.layers.Dense(2)]), "must have one out"),
+        (lambda: keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)]), "model must map"),
+        (lambda: keras.Sequential([keras.Input((2,)), keras.layers.Dense(2)]), "model must map"),
         (lambda: keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]), "must be compiled"),
         (lambda: sequential(loss=None), "with a loss"),
         (own_step, "its own train_step"),
-        (lambda: sequential(keras.layers.Dense(2, dtype="float64")), "all of them float32"),
+        (lambda: sequential(keras.layers.Dense(2, dtype="float64")), "must be float32"),
         (lambda: sequential(keras.layers.BatchNormalization()), "BatchNormalization"),
         (lambda: sequential(keras.layers.Dropout(0.01)), "Dropout"),
         (lambda: sequential(keras.layers.GaussianNoise(0.01)), "Dropout"),
         (lambda: sequential(keras.layers.Dense(2, activity_regularizer="l2")), "activity"),
         (lambda: sequential(loss=keras.losses.MeanSquaredError(reduction="sum")), "reduction"),
         (lambda: sequential(loss=lambda y, p: tf.reduce_max(abs(y - p)) * (y - p) ** 2), "mean of"),
-        (lambda: sequential(keras.layers.Normalization()), "all of them float32"),
-        (lambda: sequential(OwnWeight()), "names no initializer"),
+        (lambda: sequential(keras.layers.Normalization()), "must be float32"),
+        (lambda: sequential(OwnWeight()), "has no initializer"),
+        (dict_of_outputs, "model must map"),
+        (lambda: of_instance("train_step"), "its own train_step"),
+        (lambda: of_instance("make_train_function"), "its own make_train_function"),
+        (lambda: of_instance("fit"), "its own fit"),
+        (lambda: sequential(keras.layers.Dense(2, dtype="mixed_bfloat16")), "must be float32"),
+        (lambda: sequential(Counting()), "changes at each call"),
+        (dead_dropout, "changes at each call"),
+        (
+            lambda: sequential(
+                keras.layers.Dense(2, use_bias=False), keras.layers.UnitNormalization()
+            ),
+            "UnitNormalization",
+        ),
+        (embedding, "such as Embedding"),
+        (lambda: with_initializer(lambda shape, dtype: keras.random.normal(shape)), "<lambda>"),
+        (lambda: with_initializer(Unseeded()), "cannot draw weights by Unseeded"),
+        (lambda: with_initializer(OwnSeed()), "cannot draw weights by OwnSeed"),
+        (lambda: sequential(loss="mean_absolute_percentage_error"), "a smaller loss than"),
+        (lambda: sequential(loss_weights=1e8), "a smaller loss than"),
+        (distributed, "under a distribution strategy"),
+        (lambda: sequential(loss="sparse_categorical_crossentropy"), "is not a number in XLA"),
+        (lambda: sequential(loss={"zz": "mse"}), "whether its own fit can"),
+        (lambda: sequential(loss_weights=[1, 2]), "whether its own fit can"),
+        (lambda: sequential(loss=keras.losses.BinaryCrossentropy(axis=5)), "its own fit can"),
+        (lambda: sequential(keras.layers.Lambda(on_numpy)), "its own fit can"),
+        (lambda: sequential(optimizer=keras.optimizers.Adam(beta_1="x")), "its own fit can"),
         *(
             (lambda optimizer=optimizer: sequential(optimizer=optimizer), "a study cannot use")
             for optimizer in (
-                *("adafactor", "schedulefreeadamw", keras.optimizers.Adam(clipnorm=0.1)),
-                *(keras.optimizers.Muon(), keras.optimizers.SGD(global_clipnorm=0.1)),
+                *("adafactor", "schedulefreeadamw", keras.optimizers.Adam(clipnorm=1e9)),
+                *(keras.optimizers.Muon(), keras.optimizers.SGD(global_clipnorm=1e9)),
                 *(keras.optimizers.Lamb(), keras.optimizers.SGD(use_ema=True), excluding()),
                 keras.optimizers.SGD(gradient_accumulation_steps=2),
                 keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD()),
@@ -527,10 +666,6 @@ def test_script_studies_the_model_of_a_file(script, tmp_path, make):
         read = [[float(line[point]) for point in POINTS] for line in csv.DictReader(file)]
     np.testing.assert_allclose(read, answers(rows), rtol=0, atol=1e-6)
     assert "article" not in output
-
-
-def own_loss(y_true, y_pred):
-    return (y_true - y_pred) ** 2
 
 
 @pytest.mark.parametrize(

@@ -59,11 +59,16 @@ def check_optimizer(optimizer, weights):
         raise KerasXorError(
             f"a study cannot use an optimizer that excludes weights from its decay: {advice}"
         )
+    if optimizer.clipnorm is not None or optimizer.global_clipnorm is not None:
+        raise KerasXorError(
+            "a study cannot use an optimizer with clipnorm or global_clipnorm, which look at a "
+            "weight as a whole: use clipvalue"
+        )
     if not _trains_runs_as_each_alone(optimizer, weights):
         kind = type(optimizer).__name__
         raise KerasXorError(
             f"a study cannot use {kind} as it is set, because many runs that share it are not "
-            f"trained as each would be alone: {advice}, and no clipnorm"
+            f"trained as each would be alone: {advice}"
         )
 
 
@@ -85,8 +90,9 @@ def _trains_runs_as_each_alone(optimizer, weights):
         alone = _variables(weight[run] for weight in start)
         one = _built(type(optimizer), optimizer, alone)
         for step, size in zip(steps, sizes[run], strict=True):
-            one.apply([size * gradient[run] for gradient in step], alone)
+            gradients = [size * gradient[run] for gradient in step]
+            one.apply_gradients(zip(gradients, alone, strict=True))
         for stacked, weight in zip(trained, alone, strict=True):
-            if not np.allclose(stacked[run], weight, rtol=_TOLERANCE, atol=_TOLERANCE):
+            if not np.allclose(stacked[run], weight, _TOLERANCE, _TOLERANCE, equal_nan=True):
                 return False
     return True

@@ -1,7 +1,6 @@
 """The XLA program that trains many runs of a network at once."""
 
 import functools
-import itertools
 from typing import NamedTuple
 
 import keras
@@ -10,17 +9,19 @@ import tensorflow as tf
 
 from keras_xor.data import TRUTH_TABLE
 from keras_xor.model import kept_with_model
+from keras_xor.study.initial import InitialWeights
 from keras_xor.study.network import (
     LABELS,
     POINTS,
-    InitialWeights,
     answers_of,
-    check_training,
+    configuration,
     gives_logits,
     inputs_of,
-    loss_and_answers,
+    loss_answers_and_gradients,
+    of_trained,
+    with_trained,
 )
-from keras_xor.study.optimizer import stateless_optimizer
+from keras_xor.study.optimizer import check_optimizer, stateless_optimizer
 from keras_xor.training import LARGEST_LOSS
 
 STEPS = 1_000  # At most, in a call of the program
@@ -50,10 +51,9 @@ class Program:
     """
 
     def __init__(self, model, runs):
-        check_training(model)
         self._model, self.runs = model, runs
-        self._trained = [any(w is t for t in model.trainable_weights) for w in model.weights]
         self._initial_weights = InitialWeights(model)
+        check_optimizer(model.optimizer, model.trainable_weights)
         self._optimizer = stateless_optimizer(
             model.optimizer,
             [np.zeros((runs, *weight.shape)) for weight in model.trainable_weights],
@@ -69,7 +69,7 @@ class Program:
             learning_rate: Defaults to `None`, that of the model's optimizer.
         """
         weights = self._initial_weights(seeds)
-        optimizer = stateless_optimizer(self._model.optimizer, self._of_trained(weights))
+        optimizer = stateless_optimizer(self._model.optimizer, of_trained(self._model, weights))
         if learning_rate is not None:
             optimizer.learning_rate = learning_rate
         return State(
@@ -87,9 +87,6 @@ class Program:
             loss=tf.zeros(self.runs),
             diverged=tf.zeros(self.runs, tf.bool),
         )
-
-    def _of_trained(self, weights):
-        return [*itertools.compress(weights, self._trained)]
 
     @functools.cached_property
     def train(self):
@@ -132,9 +129,9 @@ class Program:
             self._loss_answers_and_gradients, (state.weights, sample_weights)
         )
         trained, optimizer = self._optimizer.stateless_apply(
-            state.optimizer, gradients, self._of_trained(state.weights)
+            state.optimizer, gradients, of_trained(self._model, state.weights)
         )
-        trained = iter(map(_constrained, trained, self._model.trainable_weights))
+        trained = [*map(_constrained, trained, self._model.trainable_weights)]
 
         threshold = 0.0 if self._logits else 0.5
         right = tf.reduce_all((answers > threshold) == np.not_equal(*TRUTH_TABLE), axis=1)
@@ -145,10 +142,7 @@ class Program:
         looked_at = (done == steps_per_epoch) | (done % steps_per_execution == 0)
         goes_on = looked_at & ~state.diverged
         return State(
-            weights=[
-                next(trained) if is_trained else weight
-                for weight, is_trained in zip(state.weights, self._trained, strict=True)
-            ],
+            weights=with_trained(self._model, state.weights, trained),
             optimizer=optimizer,
             step=state.step + 1,
             last_wrong=tf.where(right, state.last_wrong, state.step),
@@ -160,13 +154,7 @@ class Program:
     def _loss_answers_and_gradients(self, run):
         # The tape is within the map: around it, XLA would compile anew for other batches.
         weights, sample_weight = run
-        with tf.GradientTape() as tape:
-            trained = self._of_trained(weights)
-            tape.watch(trained)
-            loss, answers = loss_and_answers(
-                self._model, weights, self._inputs, LABELS, sample_weight
-            )
-        return loss, answers, tape.gradient(loss, trained, unconnected_gradients="zero")
+        return loss_answers_and_gradients(self._model, weights, self._inputs, LABELS, sample_weight)
 
     def _answers(self, weights):
         return answers_of(self._model, weights, self._inputs)
@@ -179,6 +167,6 @@ def _constrained(weight, variable):
 
 
 def program_of(model, runs):
-    """The `Program` of a model, made once for as long as the model is compiled as it is."""
-    key = "study", runs, tf.zeros(()).device
+    """The `Program` of a model, made once for as long as the model stays as it is."""
+    key = "study", runs, tf.zeros(()).device, configuration(model)
     return kept_with_model(model, key, lambda: Program(model, runs))

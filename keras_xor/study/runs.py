@@ -1,6 +1,7 @@
 """Train a network with many seeds at once, to see whether a result was luck."""
 
 import concurrent.futures
+import contextlib
 import dataclasses
 import functools
 import math
@@ -13,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_xor import checks
+from keras_xor.checks import KerasXorError
 from keras_xor.data import (
     TRUTH_TABLE,
     point_counts,
@@ -27,6 +29,7 @@ from keras_xor.runtime import held_interrupts
 from keras_xor.study.network import check_network
 from keras_xor.study.program import STEPS, program_of
 from keras_xor.study.summary import POINTS
+from keras_xor.study.trial import check_training
 
 _LARGE_STUDY = 16  # Groups, from which on they grow
 _GROUP = 256, 512  # Runs in a group, at least and at most: more are faster, but for fewer cores
@@ -67,11 +70,16 @@ def seed_study(recipe=GUIDE, seeds=checks.SEEDS, seed=0, model=None, verbose=0):
     check_recipe(recipe)
     seeds = checks.seeds(seeds, "seeds")
     seed = checks.seed(seed, "seed")
-    learning_rate = None
     if model is None:
-        model, learning_rate = _model_of(_of_same_program(recipe)), recipe.learning_rate
-    check_network(model)
+        model = _model_of(_of_same_program(recipe))
+        return _study(recipe, model, seeds, seed, verbose, recipe.learning_rate)
+    with _one_line_errors():
+        check_network(model)
+        check_training(model)
+        return _study(recipe, model, seeds, seed, verbose)
 
+
+def _study(recipe, model, seeds, seed, verbose, learning_rate=None):
     run_seeds = np.random.SeedSequence(seed).generate_state(seeds, np.uint64).tolist()
     size = _group_size(seeds, model, recipe.batch_size)
     program = program_of(model, size)
@@ -79,6 +87,20 @@ def seed_study(recipe=GUIDE, seeds=checks.SEEDS, seed=0, model=None, verbose=0):
     bar = keras.utils.Progbar(seeds * _steps(recipe), verbose=verbose)
     tasks = [functools.partial(_rows, program, recipe, learning_rate, group) for group in groups]
     return [row for rows in _on_all_cores(tasks, bar.add) for row in rows]
+
+
+@contextlib.contextmanager
+def _one_line_errors():
+    """Say in one line what Keras says of a model that a user made."""
+    try:
+        yield
+    except KerasXorError:
+        raise
+    except Exception as error:
+        kind = type(error).__name__
+        raise KerasXorError(
+            f"a study cannot train this model: see whether its own fit can. {kind}: {error}"
+        ) from error
 
 
 @functools.lru_cache(maxsize=32)
