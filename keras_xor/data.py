@@ -26,46 +26,61 @@ def xor_batches(batch_size=GUIDE.batch_size, seed=None):
     Raises:
         KerasXorError: `batch_size` or `seed` is out of range.
     """
-    batches = stacked_xor_batches(1, 1, batch_size, seed).unbatch()
+    batches = StackedXorBatches(batch_size)(1, 1, seed).unbatch()
     return batches.apply(tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY))
 
 
-def stacked_xor_batches(
-    steps_per_epoch, steps_per_execution, batch_size, seed=None, initial_epoch=0
-):
+class StackedXorBatches:
     """The stream of `xor_batches`, with the batches of each execution stacked.
 
-    Args:
-        steps_per_epoch: Batches after which a new stack begins.
-        steps_per_execution: Batches in a stack; the last of an epoch may have fewer.
-        batch_size: See `xor_batches`.
-        seed: See `xor_batches`.
-        initial_epoch: Epochs of the stream to skip. Defaults to 0.
+    Its dataset is made once, for one use after the other: that takes longer than many a training.
 
-    Returns:
-        A `tf.data.Dataset` like `xor_batches`, of shapes `(steps, batch_size, 1)`.
+    Args:
+        batch_size: See `xor_batches`.
 
     Raises:
-        KerasXorError: `batch_size` or `seed` is out of range.
+        KerasXorError: `batch_size` is out of range.
     """
-    batch_size = checks.batch_size(batch_size, "batch_size")
-    if seed is not None:
-        seed = checks.seed(seed, "seed")
 
-    def stacks():
-        source = random_source(seed)
-        source.advance(initial_epoch * steps_per_epoch * words_per_batch(batch_size))
-        while True:
-            for step in range(0, steps_per_epoch, steps_per_execution):
-                steps = min(steps_per_execution, steps_per_epoch - step)
-                yield examples(random_words(source, steps, batch_size), batch_size)
+    def __init__(self, batch_size):
+        self._batch_size = checks.batch_size(batch_size, "batch_size")
+        spec = tf.TensorSpec((None, self._batch_size, 1), tf.uint8)
+        options = tf.data.Options()
+        options.autotune.enabled = False  # Its thread can delay the end of the data by 30 s.
+        self._dataset = tf.data.Dataset.from_generator(
+            lambda: self._stacks(), output_signature=({"x1": spec, "x2": spec}, spec)
+        ).with_options(options)
 
-    spec = tf.TensorSpec((None, batch_size, 1), tf.uint8)
-    options = tf.data.Options()
-    options.autotune.enabled = False  # Its thread can delay the end of the data by 30 s.
-    return tf.data.Dataset.from_generator(
-        stacks, output_signature=({"x1": spec, "x2": spec}, spec)
-    ).with_options(options)
+    def __call__(self, steps_per_epoch, steps_per_execution, seed=None, initial_epoch=0):
+        """The stream of a seed, until this is called again.
+
+        Args:
+            steps_per_epoch: Batches after which a new stack begins.
+            steps_per_execution: Batches in a stack; the last of an epoch may have fewer.
+            seed: See `xor_batches`.
+            initial_epoch: Epochs of the stream to skip. Defaults to 0.
+
+        Returns:
+            A `tf.data.Dataset` like `xor_batches`, of shapes `(steps, batch_size, 1)`.
+
+        Raises:
+            KerasXorError: `seed` is out of range.
+        """
+        if seed is not None:
+            seed = checks.seed(seed, "seed")
+        skipped = initial_epoch * steps_per_epoch
+
+        def stacks():
+            source = random_source(seed)
+            source.advance(skipped * words_per_batch(self._batch_size))
+            while True:
+                for step in range(0, steps_per_epoch, steps_per_execution):
+                    steps = min(steps_per_execution, steps_per_epoch - step)
+                    words = random_words(source, steps, self._batch_size)
+                    yield examples(words, self._batch_size)
+
+        self._stacks = stacks
+        return self._dataset
 
 
 def steps_per_stack(steps, batch_size):

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from keras_xor import checks
 from keras_xor.checks import KerasXorError, shown
-from keras_xor.data import stacked_xor_batches, steps_per_stack
+from keras_xor.data import StackedXorBatches, steps_per_stack
 from keras_xor.model import build_optimizer, check_model, is_distributed, kept_with_model
 from keras_xor.recipe import GUIDE, check_recipe
 from keras_xor.runtime.interrupts import held_interrupts
@@ -69,9 +69,10 @@ def train(
     initial_epoch = checks.whole_number(initial_epoch, "initial_epoch", lowest=0, highest=epochs)
     callbacks = _checked_callbacks(callbacks)
 
-    stacks = stacked_xor_batches(
-        steps_per_epoch, steps_per_execution, recipe.batch_size, seed, initial_epoch
+    batches = kept_with_model(
+        model, ("data", recipe.batch_size), lambda: StackedXorBatches(recipe.batch_size)
     )
+    stacks = batches(steps_per_epoch, steps_per_execution, seed, initial_epoch)
     with held_interrupts() as raise_held, _stacked_training(model, steps_per_execution, stacks):
         history = model.fit(
             stacks.prefetch(1),

@@ -7,13 +7,13 @@ import tensorflow as tf
 import keras_xor
 from keras_xor import Recipe, benchmark
 from keras_xor.benchmark import costs, rivals
-from keras_xor.data import stacked_xor_batches
+from keras_xor.data import StackedXorBatches
 
 
 @pytest.mark.parametrize("rival", [lambda: rivals.numpy_epoch, rivals.jax_epoch])
 def test_rivals_do_the_same_work(rival):
     model = keras_xor.build_model(Recipe(learning_rate=0.1), seed=1)
-    stack = next(stacked_xor_batches(500, 500, 32, seed=2).as_numpy_iterator())
+    stack = next(StackedXorBatches(32)(500, 500, seed=2).as_numpy_iterator())
     weights, loss, accuracy = rival()(model.get_weights(), stack, 0.1)
     history = keras_xor.train(
         model, Recipe(epochs=1, steps_per_epoch=500, batch_size=32), seed=2
@@ -62,7 +62,7 @@ def test_growth(monkeypatch):
 def test_a_rival_of_the_study_does_the_same_work():
     models = [keras_xor.build_model(seed=seed) for seed in (1, 2)]
     weights = [np.stack(pair) for pair in zip(*(m.get_weights() for m in models), strict=True)]
-    stacks = [next(stacked_xor_batches(50, 50, 32, seed).as_numpy_iterator()) for seed in (1, 2)]
+    stacks = [next(StackedXorBatches(32)(50, 50, seed).as_numpy_iterator()) for seed in (1, 2)]
     stack = tf.nest.map_structure(lambda *arrays: np.stack(arrays), *stacks)
     together, losses, _ = rivals.jax_study()(weights, stack, 0.1)
     for run, model in enumerate(models):

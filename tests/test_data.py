@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 import keras_xor
 from keras_xor.data import (
     TRUTH_TABLE,
+    StackedXorBatches,
     examples,
     point_counts,
     random_source,
     random_words,
-    stacked_xor_batches,
 )
 
 seeds = st.integers(0, 2**70)
@@ -47,7 +47,7 @@ def test_batches_are_labelled_bits(batch_size, seed):
 def test_stacking_leaves_the_stream_as_it_is(
     batch_size, seed, steps_per_epoch, steps_per_execution
 ):
-    stacks = stacked_xor_batches(steps_per_epoch, steps_per_execution, batch_size, seed)
+    stacks = StackedXorBatches(batch_size)(steps_per_epoch, steps_per_execution, seed)
     lengths = [len(y) for _, y in first(stacks, 5)]
     assert max(lengths) == min(steps_per_execution, steps_per_epoch)
     singles = first(keras_xor.xor_batches(batch_size, seed), sum(lengths))
@@ -60,8 +60,8 @@ def test_stacking_leaves_the_stream_as_it_is(
 @pytest.mark.parametrize("batch_size", [1, 2, 7])
 @pytest.mark.parametrize("initial_epoch", [1, 2, 5])
 def test_later_epochs_are_those_of_the_same_stream(batch_size, initial_epoch):
-    stacks = first(stacked_xor_batches(3, 2, batch_size, seed=0), 2 * initial_epoch + 6)
-    later = first(stacked_xor_batches(3, 2, batch_size, 0, initial_epoch), 6)
+    stacks = first(StackedXorBatches(batch_size)(3, 2, seed=0), 2 * initial_epoch + 6)
+    later = first(StackedXorBatches(batch_size)(3, 2, 0, initial_epoch), 6)
     for (_, y), (_, later_y) in zip(stacks[2 * initial_epoch :], later, strict=True):
         np.testing.assert_array_equal(later_y, y)
 
@@ -85,7 +85,7 @@ def test_the_bits_of_a_batch_are_its_examples_and_its_counts(batch_size, seed):
 
 
 def test_an_epoch_has_exactly_its_steps():
-    stacks = stacked_xor_batches(steps_per_epoch=10, steps_per_execution=4, batch_size=1)
+    stacks = StackedXorBatches(1)(steps_per_epoch=10, steps_per_execution=4)
     assert [len(y) for _, y in first(stacks, 6)] == [4, 4, 2, 4, 4, 2]
 
 
@@ -104,7 +104,7 @@ def test_the_batches_are_known_to_be_endless():
 
 
 def test_no_thread_tunes_the_data():
-    for batches in (keras_xor.xor_batches(), stacked_xor_batches(10, 10, 32)):
+    for batches in (keras_xor.xor_batches(), StackedXorBatches(32)(10, 10)):
         assert batches.options().autotune.enabled is False
 
 

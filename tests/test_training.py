@@ -457,3 +457,15 @@ def test_on_a_device():
         text=True,
     )
     assert done.stdout == "{'CPU:0'} 3\n{'CPU:1'} 3\n"
+
+
+def test_each_training_of_a_model_has_its_own_batches():
+    recipe = Recipe(epochs=2, steps_per_epoch=50)
+    model, other = keras_xor.build_model(seed=0), keras_xor.build_model(seed=0)
+    initial = model.get_weights()
+    keras_xor.train(model, Recipe(epochs=3, steps_per_epoch=20), seed=1)
+    model.set_weights(initial)
+    keras_xor.train(model, recipe, seed=2)
+    keras_xor.train(other, recipe, seed=2)
+    for weight, expected in zip(model.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_array_equal(weight, expected)
