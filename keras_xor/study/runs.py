@@ -51,7 +51,8 @@ def seed_study(recipe=GUIDE, seeds=checks.SEEDS, seed=0, model=None, verbose=0):
         model: A compiled `keras.Model` to study in place of the recipe's network; of the recipe,
             only `epochs`, `steps_per_epoch` and `batch_size` are used then. It is functional with
             the inputs x1 and x2, or functional or Sequential with one input of shape (None, 2),
-            and has one output. It is not changed. Defaults to `None`.
+            and has one output. It is not changed. A change of it between studies counts if its
+            layers' `get_config` shows it; otherwise, compile it again. Defaults to `None`.
         verbose: 1 for a progress bar with the time left, which counts the steps of all
             runs. Defaults to 0, silent.
 
@@ -65,7 +66,7 @@ def seed_study(recipe=GUIDE, seeds=checks.SEEDS, seed=0, model=None, verbose=0):
 
     Raises:
         KerasXorError: an argument is out of range, or the model or its optimizer is one that a
-            study cannot train: one with BatchNormalization, Dropout, clipnorm, Muon and the like.
+            study cannot train: one with BatchNormalization, Dropout, clipnorm, Muon and the like; or Keras raises an error.
     """
     check_recipe(recipe)
     seeds = checks.seeds(seeds, "seeds")
