@@ -65,8 +65,9 @@ def seed_study(recipe=GUIDE, seeds=checks.SEEDS, seed=0, model=None, verbose=0):
         the loss of `model` is `from_logits`, the probabilities are sigmoids of its outputs.
 
     Raises:
-        KerasXorError: an argument is out of range, or the model or its optimizer is one that a
-            study cannot train: one with BatchNormalization, Dropout, clipnorm, Muon and the like; or Keras raises an error.
+        KerasXorError: an argument is out of range; the model or its optimizer is one that a
+            study cannot train, such as one with BatchNormalization, Dropout, clipnorm or Muon; or
+            Keras raises an error.
     """
     check_recipe(recipe)
     seeds = checks.seeds(seeds, "seeds")
