@@ -106,9 +106,10 @@ class _Kept:
 
 def kept_with_model(model, key, make):
     """What `make()` returned, kept with `model` for as long as it stays compiled as it is."""
+    methods = model.train_step, model.compute_loss
     compilation = [
         *(model.optimizer, model._compile_loss, model._compile_metrics, model.jit_compile),
-        getattr(model.train_step, "__func__", model.train_step),
+        *(getattr(method, "__func__", method) for method in methods),
         *model.trainable_variables,
     ]
     kept = vars(model).get("_keras_xor")

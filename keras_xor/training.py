@@ -69,11 +69,12 @@ def train(
     initial_epoch = checks.whole_number(initial_epoch, "initial_epoch", lowest=0, highest=epochs)
     callbacks = _checked_callbacks(callbacks)
 
-    batches = kept_with_model(
-        model, ("data", recipe.batch_size), lambda: StackedXorBatches(recipe.batch_size)
-    )
-    stacks = batches(steps_per_epoch, steps_per_execution, seed, initial_epoch)
-    with held_interrupts() as raise_held, _stacked_training(model, steps_per_execution, stacks):
+    places = steps_per_epoch, steps_per_execution, seed, initial_epoch
+    with (
+        _stacks(model, recipe.batch_size, *places) as stacks,
+        held_interrupts() as raise_held,
+        _stacked_training(model, steps_per_execution, stacks),
+    ):
         history = model.fit(
             stacks.prefetch(1),
             epochs=epochs,
@@ -98,6 +99,17 @@ def train(
             "lower the learning rate"
         )
     return history
+
+
+@contextlib.contextmanager
+def _stacks(model, batch_size, *places):
+    """A dataset that no other training uses meanwhile, such as one in a callback."""
+    unused = kept_with_model(model, ("data", batch_size), list)
+    batches = unused.pop() if unused else StackedXorBatches(batch_size)
+    try:
+        yield batches(*places)
+    finally:
+        unused.append(batches)
 
 
 def _checked_steps(steps_per_execution, recipe):

@@ -160,6 +160,8 @@ def test_layers_that_double_what_they_get(file, shared):
             "its 'units' is larger than 1024",
         ),
         (b'"threshold": 0.5', b'"threshold": 1e9', "its 'threshold' is larger than 1024"),
+        (b'"momentum": 0.0', b'"ns_steps": 1000000000', "its 'ns_steps' is not below 100"),
+        (b'"momentum": 0.0', b'"a": [256, null, 256, 256]', "its 'a' is too large"),
     ],
 )
 def test_other_compilations(file, members, old, new, complaint):
@@ -199,6 +201,11 @@ def test_other_models(file, members, name):
         (b'"units": 8', b'"units": "8"', "or damaged"),
         (b'"tanh"', b'"os.system"', "or damaged"),
         (b'"tanh"', b'{"class_name": "function", "module": "os"}', "it contains a 'function'"),
+        (
+            b'"tanh"',
+            b'{"module": "builtins", "class_name": "function", "config": "os.system"}',
+            "it contains a function 'os.system'",
+        ),
         (b'"tanh"', b"[" * 5_000 + b"]" * 5_000, "or damaged"),
         (b'"tanh"', b'"' + b" " * 70_000 + b'"', "its config.json is larger than 16 KiB"),
         (b'"GlorotUniform"', b'"Glorot"', "or damaged"),

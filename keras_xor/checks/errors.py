@@ -1,5 +1,7 @@
 """The error for bad input, and how it shows values."""
 
+import re
+
 
 class KerasXorError(ValueError):
     """Bad input. The message is one line: what is wrong and what to do."""
@@ -9,8 +11,9 @@ class KerasXorError(ValueError):
 
 
 def one_line(message):
-    """`message` without line breaks (file names may have some), in at most 1,000 characters."""
-    text = " ".join(str(message).splitlines())
+    """`message` in one printable line (file names and models may have any), shortened to 1,000."""
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", str(message))  # Keras's colors
+    text = "".join(c if c.isprintable() else "?" for c in " ".join(plain.splitlines()))
     return text if len(text) <= 1_000 else f"{text[:700]} ... {text[-295:]}"
 
 

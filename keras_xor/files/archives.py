@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import h5py
 
-from keras_xor.checks import MOST_HIDDEN_UNITS, KerasXorError
+from keras_xor.checks import ACTIVATIONS, LOSSES, MOST_HIDDEN_UNITS, KerasXorError
 
 MOST_MODEL_BYTES = 2**22  # Per file, which takes some 25 kB for the guide's network
 
@@ -20,6 +20,8 @@ _MEMBERS = ["config.json", "metadata.json", "model.weights.h5"]
 _MOST_CONFIG_BYTES = 2**14  # The guide's network takes some 4 kB
 _LARGEST_IN_LAYERS = MOST_HIDDEN_UNITS  # With the limits above, some 40 MiB of weights
 _LARGEST_ELSEWHERE = 2**10  # Such as the thresholds of a metric
+_LARGEST_SHAPE = 2**16  # The product of its sides
+_MOST_ITERATIONS = 100  # In a step of Muon
 _UNLIMITED = {"learning_rate", "seed", "shared_object_id", "steps_per_execution"}
 
 
@@ -37,7 +39,9 @@ SMALL = Kinds(
     (*OURS.layers, "Activation", "ELU", "LeakyReLU", "PReLU", "ReLU"),
 )
 
-_CLASSES = {(None, "__keras_tensor__"), ("keras", "DTypePolicy")}
+_FUNCTION = "builtins", "function"
+_FUNCTIONS = {*ACTIVATIONS, *LOSSES}
+_CLASSES = {(None, "__keras_tensor__"), ("keras", "DTypePolicy"), _FUNCTION}
 _OPTIMIZERS = {"keras.optimizers", "keras.optimizers.schedules"}  # Their numbers allocate nothing.
 _MODULES = _OPTIMIZERS | {
     *("keras.constraints", "keras.initializers", "keras.losses"),
@@ -124,11 +128,17 @@ def _check_value(value, key, largest, layers):
         _check_class(module, name, layers)
         if name is not None:
             largest = math.inf if module in _OPTIMIZERS else min(largest, _LARGEST_ELSEWHERE)
+        if (module, name) == _FUNCTION and value.get("config") not in _FUNCTIONS:
+            raise KerasXorError(f"it contains a function {value.get('config')!r:.40}")
         for key, item in value.items():
             _check_value(item, key, largest, layers)
     elif isinstance(value, list):
+        if math.prod(item for item in value if type(item) is int and item > 1) > _LARGEST_SHAPE:
+            raise KerasXorError(f"its {key!r:.40} is too large")
         for item in value:
             _check_value(item, key, largest, layers)
+    elif key == "ns_steps" and value not in range(_MOST_ITERATIONS):
+        raise KerasXorError(f"its 'ns_steps' is not below {_MOST_ITERATIONS}")
     elif key == "num_classes" and value != 2:  # It sets both sides of a matrix.
         raise KerasXorError("its 'num_classes' is not 2")
     elif isinstance(value, int | float) and key not in _UNLIMITED and abs(value) > largest:
