@@ -19,6 +19,7 @@ _HOMES = {
     "load_model": "files",
     "export": "files",
     "seed_study": "study",
+    "sweep": "study",
 }
 _MODULES = {
     *("data", "model", "training", "prediction"),

@@ -72,6 +72,14 @@ class Recipe:
             names = checks.alternatives(checks.WITH_NESTEROV)
             raise KerasXorError(f"nesterov needs {names}, with a momentum such as 0.9")
 
+    def settings(self):
+        """The fields by name, as text, as on the command line."""
+        return {name: _text(value) for name, value in dataclasses.asdict(self).items()}
+
+
+def _text(value):
+    return "x".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
 
 GUIDE = Recipe()
 

@@ -1,4 +1,7 @@
-"""Train the network with many seeds at once; print how often it learns XOR, and its predictions."""
+"""Train networks with many seeds at once; print how often they learn XOR, and their predictions.
+
+Several values of an option mean a study of each of them, and of every combination.
+"""
 
 import sys
 
@@ -10,14 +13,15 @@ from keras_xor.cli import (
     add_checked,
     add_device,
     add_recipe,
-    recipe_of,
+    command_to_resume,
+    recipes_of,
     run,
     settings_of,
     table,
 )
 from keras_xor.recipe import GUIDE
 
-GUIDES = settings_of(GUIDE)
+OF_MODELS = "--batch-size", "--steps-per-epoch", "--epochs"
 
 
 def arguments():
@@ -26,19 +30,36 @@ def arguments():
     add_checked(parser, "--seed", checks.seed, 0, "determines the seeds of the runs")
     help = "a compiled Keras model, saved by model.save, to study in place of the recipe's network"
     add_checked(parser, "--model", checks.model_file, None, help, "FILE")
-    add_recipe(parser)
+    add_recipe(parser, several=True)
     add_device(parser)
-    add_checked(parser, "--csv", checks.csv_file, None, "where to write one row per run", "FILE")
+    help = "where to write one row per run, while the study goes on"
+    add_checked(parser, "--csv", checks.csv_file, None, help, "FILE")
+    help = "continue an interrupted study of the file from --csv"
+    parser.add_argument("--resume", action="store_true", help=help)
     add_chart(parser)
     args = parser.parse_args()
-    args.recipe = recipe_of(parser, args)
-    given = [name for name, value in settings_of(args.recipe).items() if value != GUIDES[name]]
+    args.recipes = recipes_of(parser, args)
+    check_together(parser, args)
+    return args
+
+
+def check_together(parser, args):
+    guides = settings_of(GUIDE)
+    varied = [
+        name for name in guides if len({settings_of(recipe)[name] for recipe in args.recipes}) > 1
+    ]
     unused = [
-        name for name in given if name not in ("--batch-size", "--steps-per-epoch", "--epochs")
+        name
+        for recipe in args.recipes
+        for name, value in settings_of(recipe).items()
+        if value != guides[name] and name not in OF_MODELS
     ]
     if args.model and unused:
         parser.error(f"--model has its own network, loss and optimizer: leave out {unused[0]}")
-    return args
+    if args.resume and not args.csv:
+        parser.error("--resume continues the file from --csv: add --csv")
+    if args.to_file and len(varied) > 4:
+        parser.error(f"--to-file draws up to 4 options with several values, not {len(varied)}")
 
 
 def main(args):
@@ -46,27 +67,76 @@ def main(args):
     outputs = {name: file for name, file in outputs.items() if file}
     for file in outputs.values():
         keras_xor.files.check_writable(file)
-    model = keras_xor.files.load_network(args.model) if args.model else None
-    rows = keras_xor.seed_study(
-        args.recipe, args.seeds, args.seed, model, verbose=int(sys.stdout.isatty())
-    )
-    if args.csv:
-        keras_xor.study.save_rows(rows, args.csv)
-    article = keras_xor.study.ARTICLE if args.recipe == GUIDE and not model else {}
-    report(keras_xor.study.summary(rows, article), article)
+    studies = study(args)
+    if len(studies) > 1:
+        print(map_of(args.recipes, studies))
+    else:
+        report(studies[0], article_of(args))
     if args.to_file:
-        keras_xor.plots.save(keras_xor.plots.distributions(rows, article), args.to_file)
+        keras_xor.plots.save(picture(args, studies), args.to_file)
+    if outputs:
+        print()
     for name, file in outputs.items():
         print(f"{name + ':':<8} {file}")
 
 
-def report(summary, article):
+def study(args):
+    """The rows of each recipe."""
+    cells = args.recipes
+    if args.model:
+        model = keras_xor.files.load_network(args.model)
+        cells = [(recipe, model) for recipe in args.recipes]
+    verbose = 1 if sys.stdout.isatty() else 2 if len(cells) > 1 else 0
+    try:
+        return keras_xor.sweep(cells, args.seeds, args.seed, args.csv, args.resume, verbose)
+    except KeyboardInterrupt:
+        if args.csv:
+            raise KeyboardInterrupt(f"continue with {command_to_resume()}") from None
+        raise
+
+
+def article_of(args):
+    """The article's predictions, if they are of this study's recipe."""
+    return keras_xor.study.ARTICLE if args.recipes == [GUIDE] and not args.model else {}
+
+
+def picture(args, studies):
+    if len(studies) > 1:
+        return keras_xor.plots.share_learned(args.recipes, studies)
+    return keras_xor.plots.distributions(studies[0], article_of(args))
+
+
+def map_of(recipes, studies):
+    """A table with a line per recipe, with the 95 % interval of the share that learns."""
+    labels = keras_xor.study.labels_of([(recipe, None) for recipe in recipes])
+    header = *labels[0], "learned, %", "from", "to", "median steps", "median loss"
+    return table(header, *map(line_of, labels, map(keras_xor.study.summary, studies)))
+
+
+def line_of(label, summary):
+    low, high = (100 * end for end in summary["interval"])
+    return (
+        *label.values(),
+        f"{100 * summary['learned'] / summary['runs']:.1f}",
+        f"{low:.1f}",
+        f"{high:.1f}",
+        f"{summary['median_steps_to_learn'] or 'never'}",
+        f"{summary['median_loss']:.4f}",
+    )
+
+
+def report(rows, article):
+    """Print what the runs of one recipe gave."""
+    summary = keras_xor.study.summary(rows, article)
     runs, learned = summary["runs"], summary["learned"]
     low, high = (100 * end for end in summary["interval"])
     print(
         f"{learned} of {runs} runs learned all four points: {100 * learned / runs:.1f} %, "
         f"with a 95 % interval from {low:.1f} to {high:.1f} %"
     )
+    if summary["diverged"] == runs:
+        print("All runs diverged: lower the learning rate")
+        return
     if summary["diverged"]:
         print(f"{summary['diverged']} runs diverged and are left out below")
     print()

@@ -1,6 +1,5 @@
 """Train the XOR network; write the model and, next to it, the history as CSV."""
 
-import shlex
 import shutil
 import sys
 
@@ -12,6 +11,7 @@ from keras_xor.cli import (
     add_checked,
     add_device,
     add_recipe,
+    command_to_resume,
     prediction_table,
     recipe_of,
     run,
@@ -145,11 +145,6 @@ def conclude(model, outputs):
         print(f"Only {right} of the {len(points)} are right. {ADVICE}\n")
     for name, file in outputs.items():
         print(f"{name + ':':<8} {file}")
-
-
-def command_to_resume():
-    typed = [word for word in sys.orig_argv if word != "--resume"]
-    return shlex.join([*typed, "--resume"])
 
 
 if __name__ == "__main__":

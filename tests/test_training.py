@@ -426,16 +426,16 @@ import keras
 import two_cpus
 import keras_xor
 from keras_xor.runtime import on_device
-from keras_xor.study import runs
+from keras_xor.study import groups
 
 devices = []
-rows_of = runs._rows_of
+rows_of = groups._rows_of
 
 def rows(state, answers, seeds):
     devices.extend(tensor.device for tensor in (*state.weights, *state.optimizer))
     return rows_of(state, answers, seeds)
 
-runs._rows_of = rows
+groups._rows_of = rows
 recipe = keras_xor.Recipe(epochs=1, steps_per_epoch=3)
 for name in ("cpu:0", "cpu:1"):
     with on_device(name):
@@ -457,6 +457,19 @@ def test_on_a_device():
         text=True,
     )
     assert done.stdout == "{'CPU:0'} 3\n{'CPU:1'} 3\n"
+
+
+@pytest.mark.parametrize("hook", ["on_train_begin", "on_epoch_begin", "on_train_batch_begin"])
+def test_a_training_within_another_has_its_own_batches(hook):
+    recipe = Recipe(epochs=1, steps_per_epoch=50)
+    model, other = keras_xor.build_model(seed=0), keras_xor.build_model(seed=0)
+    within = keras.callbacks.Callback()
+    setattr(within, hook, lambda *_, **__: keras_xor.train(model, recipe, seed=7))
+    keras_xor.train(model, recipe, seed=5, callbacks=[within])
+    for seed in (7, 5):
+        keras_xor.train(other, recipe, seed)
+    for weight, expected in zip(model.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_array_equal(weight, expected)
 
 
 def test_each_training_of_a_model_has_its_own_batches():

@@ -10,7 +10,9 @@ from keras_xor.cli.parser import (
     add_recipe,
     add_trained_model,
     checked,
+    command_to_resume,
     recipe_of,
+    recipes_of,
     settings_of,
 )
 from keras_xor.cli.running import run

@@ -22,12 +22,12 @@ def warnings_in_one_line():
 
 
 def table(header, *lines):
-    """Text in columns; columns of numbers are right-aligned, others left-aligned."""
+    """Text in columns; columns of numbers (or "never") are right-aligned, others left-aligned."""
     columns = [
         [cell.rjust(width) if numbers else cell.ljust(width) for cell in cells]
         for cells in zip(header, *lines, strict=True)
         for width in [max(map(len, cells))]
-        for numbers in [all(checks.is_number(cell) or not cell for cell in cells[1:])]
+        for numbers in [all(checks.is_number(cell) or cell in ("", "never") for cell in cells[1:])]
     ]
     return "\n".join("   ".join(line).rstrip() for line in zip(*columns, strict=True))
 

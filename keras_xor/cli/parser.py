@@ -2,14 +2,18 @@
 
 import argparse
 import dataclasses
+import itertools
+import shlex
 import sys
 
 from keras_xor import checks
 from keras_xor.checks import KerasXorError
 from keras_xor.cli.output import say
-from keras_xor.recipe import Recipe
+from keras_xor.recipe import GUIDE, Recipe
 
 MODEL_FILE = "artifacts/xor.keras"
+
+_SWITCHES = {"off": False, "on": True}
 
 
 class Parser(argparse.ArgumentParser):
@@ -65,38 +69,66 @@ def add_device(parser):
     add_checked(parser, "--device", checks.device, None, help, "NAME")
 
 
-def add_recipe(parser):
-    """Add an option for each field of `Recipe`."""
-    for field in _fields():
-        name, help = _option(field.name), field.metadata["help"]
-        if field.type is bool:
+def add_recipe(parser, several=False):
+    """Add an option for each field of `Recipe`, for one value or for `several`."""
+    for field in dataclasses.fields(Recipe):
+        name, default = _option(field.name), GUIDE.settings()[field.name]
+        help = field.metadata["help"]
+        if several and field.type is bool:
+            help += "; off on to study both"
+            words = {"nargs": "*", "choices": list(_SWITCHES)}
+            parser.add_argument(name, dest=field.name, help=help, **words)
+        elif field.type is bool:
             parser.add_argument(name, action="store_true", dest=field.name, help=help)
         else:
-            metavar = "NAME" if field.type is str else "N"
-            check, default = field.metadata["check"], _text(field.default)
-            add_checked(parser, name, check, default, help, metavar, dest=field.name)
+            parser.add_argument(
+                name,
+                type=checked(field.metadata["check"]),
+                default=None if several else default,
+                help=f"{help}; default: {default}",
+                metavar="NAME" if field.type is str else "N",
+                dest=field.name,
+                nargs="+" if several else None,
+            )
 
 
 def recipe_of(parser, args):
     """The `Recipe` of the options that `add_recipe` added."""
+    return _recipe(parser, {name: getattr(args, name) for name in GUIDE.settings()})
+
+
+def recipes_of(parser, args):
+    """The `Recipe`s of every combination of the values of the options for several."""
+    values = {name: _values(getattr(args, name), name) for name in GUIDE.settings()}
+    return [
+        _recipe(parser, dict(zip(values, combination, strict=True)))
+        for combination in itertools.product(*values.values())
+    ]
+
+
+def _values(given, name):
+    if given is None:
+        return [getattr(GUIDE, name)]
+    return dict.fromkeys(_SWITCHES.get(value, value) for value in given) or [True]
+
+
+def _recipe(parser, fields):
     try:
-        return Recipe(**{field.name: getattr(args, field.name) for field in _fields()})
+        return Recipe(**fields)
     except KerasXorError as error:
         parser.error(error)
 
 
 def settings_of(recipe):
     """The fields of a recipe as text, by the names of their options."""
-    return {_option(field.name): _text(getattr(recipe, field.name)) for field in _fields()}
+    return {_option(name): text for name, text in recipe.settings().items()}
 
 
-def _fields():
-    return dataclasses.fields(Recipe)
+def command_to_resume():
+    """What to type to run this script again with --resume."""
+    typed = [word for word in sys.orig_argv if word != "--resume"]
+    return shlex.join([*typed, "--resume"])
 
 
 def _option(name):
     return "--" + name.removeprefix("kernel_").replace("_", "-")
-
-
-def _text(value):
-    return "x".join(map(str, value)) if isinstance(value, tuple) else str(value)

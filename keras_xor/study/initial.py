@@ -5,6 +5,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_xor.checks import KerasXorError
+from keras_xor.study.optimizer import copied
 
 _MANY = 64  # Draws: if all are the same, the seed has no effect.
 
@@ -83,8 +84,8 @@ def _initializer(model, weight):
             if callable(initializer):
                 return initializer
     raise KerasXorError(
-        f"a study cannot draw the weight {weight.path}, because its layer has no initializer "
-        f"called {weight.name}_initializer: leave out that layer"
+        f"a study cannot draw the weight {weight.path}, because its layer keeps no initializer of "
+        f"it as {weight.name}_initializer: leave out that layer"
     )
 
 
@@ -93,7 +94,7 @@ def _takes_seed(initializer):
 
 
 def _with_seed(initializer, seed):
-    return type(initializer).from_config(initializer.get_config() | {"seed": _Given(seed)})
+    return copied(initializer, seed=_Given(seed))
 
 
 def _is_of_keras(initializer):

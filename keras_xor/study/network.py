@@ -32,9 +32,12 @@ def check_network(model):
     for name in _HOW_KERAS_TRAINS:
         if getattr(getattr(model, name), "__func__", None) is not getattr(keras.Model, name):
             raise KerasXorError(f"a study cannot train a model with its own {name}")
-    dtypes = {layer.compute_dtype for layer in model._flatten_layers()}
-    if not model.weights or dtypes | {weight.dtype for weight in model.weights} != {"float32"}:
-        raise KerasXorError("model must have weights, and all its dtypes must be float32")
+    layers = [layer for layer in model._flatten_layers() if not isinstance(layer, keras.Model)]
+    dtypes = {layer.compute_dtype for layer in layers}
+    if dtypes | {weight.dtype for weight in model.weights} != {"float32"}:
+        raise KerasXorError("model must have no other dtype than float32")
+    if not model.trainable_weights:
+        raise KerasXorError("model must have weights to train")
 
 
 def _is_of_pairs(model):
@@ -44,14 +47,25 @@ def _is_of_pairs(model):
 
 
 def configuration(model):
-    """What a model is made from, as text: all but the learning rate and the weights."""
+    """What a study uses of a model, as text, except the learning rate and the weights' values.
+
+    What Keras cannot serialize is left out: a change of it counts when the model is compiled again.
+    """
     optimizer = model.optimizer.get_config()
     if isinstance(optimizer.get("learning_rate"), float):
         del optimizer["learning_rate"]
-    layers = [layer.get_config() for layer in model._flatten_layers(include_self=False)]
-    weights = [(weight.constraint, weight.regularizer) for weight in model.trainable_variables]
+    weights = [thing for w in model.trainable_variables for thing in (w.constraint, w.regularizer)]
+    layers = model._flatten_layers(include_self=False)
+    things = [optimizer, *layers, *weights, *tf.nest.flatten(model.loss), keras.config.epsilon()]
     with no_warnings():  # Keras warns of a lambda.
-        return repr(keras.saving.serialize_keras_object([layers, weights, model.loss, optimizer]))
+        return repr([*map(_serialized, things)])
+
+
+def _serialized(thing):
+    try:
+        return keras.saving.serialize_keras_object(thing)
+    except Exception:  # It may be anything, and fail in any way.
+        return type(thing).__name__
 
 
 def inputs_of(model, x1, x2):
@@ -80,7 +94,8 @@ def loss_answers_and_gradients(model, weights, x, y, sample_weight=None):
         order of `model.trainable_weights`.
 
     Raises:
-        KerasXorError: the step changes a variable by itself, as BatchNormalization and Dropout do.
+        KerasXorError: the step changes a variable by itself, as BatchNormalization and Dropout do,
+            or a weight has no gradient.
     """
     mapping = [*zip(model.weights, weights, strict=True)]
     with tf.GradientTape() as tape:
@@ -96,7 +111,14 @@ def loss_answers_and_gradients(model, weights, x, y, sample_weight=None):
             "a study cannot train this model, because one of its layers changes at each call: "
             "leave out layers such as BatchNormalization, Dropout and noise"
         )
-    return loss, outputs[:, 0], tape.gradient(loss, trained, unconnected_gradients="zero")
+    gradients = tape.gradient(loss, trained)
+    for weight, gradient in zip(model.trainable_weights, gradients, strict=True):
+        if gradient is None:
+            raise KerasXorError(
+                f"a study cannot train this model, because its loss has no gradient at the weight "
+                f"{weight.path}: freeze the layer, or leave it out"
+            )
+    return loss, outputs[:, 0], gradients
 
 
 def of_trained(model, weights):
@@ -125,14 +147,30 @@ def answers_of(model, weights, x):
 
 
 def gives_logits(model):
-    """Whether 0 rather than 0.5 is where an output of `model` changes its class.
+    """Whether 0 rather than 0.5 is where an output of `model` changes its class."""
+    return _takes_logits(model) and not _gives_probabilities(model)
 
-    It shows in the loss: that of a probability does not keep falling beyond 0 and 1.
-    """
+
+def _gives_probabilities(model):
+    """Whether no weights lead to an output outside [0, 1]; a loss may know a sigmoid's logits."""
+    rng = np.random.default_rng(0)
+    for _ in range(4):
+        weights = [rng.normal(size=w.shape, scale=3).astype("float32") for w in model.weights]
+        answers = answers_of(model, weights, inputs_of(model, *POINTS)).numpy()
+        if np.any((answers < 0) | (answers > 1)):
+            return False
+    return True
+
+
+def _takes_logits(model):
+    """Whether the loss of `model` says so, or keeps falling beyond an output of 0 and 1."""
+    for loss in tf.nest.flatten(model.loss):
+        if getattr(loss, "from_logits", getattr(loss, "keywords", {}).get("from_logits")):
+            return True
 
     def losses(label):
         x, y = inputs_of(model, [[0]], [[label]]), tf.constant([[label]])
-        outputs = [tf.constant([[output]]) for output in (-3.0, -1.5, 0.0, 1.5, 3.0)]
+        outputs = [tf.constant([[output]]) for output in (-1.5, -1.0, 0.0, 1.0, 1.5)]
         return [float(model.compute_loss(x, y, output)) for output in outputs]
 
     return bool(np.all(np.diff(losses(1)) < 0) and np.all(np.diff(losses(0)) > 0))

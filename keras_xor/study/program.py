@@ -21,7 +21,7 @@ from keras_xor.study.network import (
     of_trained,
     with_trained,
 )
-from keras_xor.study.optimizer import check_optimizer, stateless_optimizer
+from keras_xor.study.optimizer import stateless_optimizer
 from keras_xor.training import LARGEST_LOSS
 
 STEPS = 1_000  # At most, in a call of the program
@@ -47,31 +47,36 @@ class Program:
         runs: Number of runs.
 
     Raises:
-        KerasXorError: a study cannot train `model`.
+        KerasXorError: a weight has no initializer, or one that cannot be given a seed.
     """
 
     def __init__(self, model, runs):
         self._model, self.runs = model, runs
         self._initial_weights = InitialWeights(model)
-        check_optimizer(model.optimizer, model.trainable_weights)
         self._optimizer = stateless_optimizer(
             model.optimizer,
             [np.zeros((runs, *weight.shape)) for weight in model.trainable_weights],
+            model.trainable_weights,
         )
         self._inputs = inputs_of(model, *POINTS)
         self._logits = gives_logits(model)
 
-    def start(self, seeds, learning_rate=None):
+    def start(self, seeds, values=None):
         """The `State` of runs before training.
 
         Args:
             seeds: A seed for each run.
-            learning_rate: Defaults to `None`, that of the model's optimizer.
+            values: Dict of a "learning_rate" and a "momentum" in place of those of the model's
+                optimizer. Defaults to `None`: those of the optimizer.
         """
         weights = self._initial_weights(seeds)
-        optimizer = stateless_optimizer(self._model.optimizer, of_trained(self._model, weights))
-        if learning_rate is not None:
-            optimizer.learning_rate = learning_rate
+        optimizer = stateless_optimizer(
+            self._model.optimizer, of_trained(self._model, weights), self._model.trainable_weights
+        )
+        if values:
+            optimizer.learning_rate = values["learning_rate"]
+        if values and values["momentum"]:
+            optimizer.momentum.assign(values["momentum"])
         return State(
             weights=[tf.constant(weight) for weight in weights],
             optimizer=[

@@ -1,39 +1,18 @@
-"""Train a network with many seeds at once, to see whether a result was luck."""
+"""Train networks with many seeds at once, to see whether a result was luck."""
 
-import concurrent.futures
-import contextlib
-import dataclasses
 import functools
-import math
-import os
-import queue
-import threading
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from keras_xor import checks
-from keras_xor.checks import KerasXorError
-from keras_xor.data import (
-    TRUTH_TABLE,
-    point_counts,
-    random_source,
-    random_words,
-    steps_per_stack,
-    words_per_batch,
-)
-from keras_xor.model import build_model
+from keras_xor.checks import KerasXorError, shown
 from keras_xor.recipe import GUIDE, check_recipe
-from keras_xor.runtime import held_interrupts
+from keras_xor.study.cores import on_all_cores
+from keras_xor.study.groups import check_cell, groups_of, train_group
 from keras_xor.study.network import check_network
-from keras_xor.study.program import STEPS, program_of
-from keras_xor.study.summary import POINTS
-from keras_xor.study.trial import check_training
-
-_LARGE_STUDY = 16  # Groups, from which on they grow
-_GROUP = 256, 512  # Runs in a group, at least and at most: more are faster, but for fewer cores
-_MOST_NUMBERS = 2**22  # Weights and activations of a group, or random words drawn at once
+from keras_xor.study.rows import RowsFile, labels_of
+from keras_xor.study.summary import summary
 
 
 def seed_study(recipe=GUIDE, seeds=checks.SEEDS, seed=0, model=None, verbose=0):
@@ -70,141 +49,111 @@ def seed_study(recipe=GUIDE, seeds=checks.SEEDS, seed=0, model=None, verbose=0):
             Keras raises an error.
     """
     check_recipe(recipe)
-    seeds = checks.seeds(seeds, "seeds")
-    seed = checks.seed(seed, "seed")
-    if model is None:
-        model = _model_of(_of_same_program(recipe))
-        return _study(recipe, model, seeds, seed, verbose, recipe.learning_rate)
-    with _one_line_errors():
-        check_network(model)
-        check_training(model)
-        return _study(recipe, model, seeds, seed, verbose)
+    return sweep([recipe if model is None else (recipe, model)], seeds, seed, verbose=verbose)[0]
 
 
-def _study(recipe, model, seeds, seed, verbose, learning_rate=None):
-    run_seeds = np.random.SeedSequence(seed).generate_state(seeds, np.uint64).tolist()
-    size = _group_size(seeds, model, recipe.batch_size)
-    program = program_of(model, size)
-    groups = [run_seeds[first : first + size] for first in range(0, seeds, size)]
-    bar = keras.utils.Progbar(seeds * _steps(recipe), verbose=verbose)
-    tasks = [functools.partial(_rows, program, recipe, learning_rate, group) for group in groups]
-    return [row for rows in _on_all_cores(tasks, bar.add) for row in rows]
+def sweep(recipes, seeds=checks.SEEDS, seed=0, file=None, resume=False, verbose=0):
+    """Study many recipes or models, each with the same seeds.
 
-
-@contextlib.contextmanager
-def _one_line_errors():
-    """Say in one line what Keras says of a model that a user made."""
-    try:
-        yield
-    except KerasXorError:
-        raise
-    except Exception as error:
-        kind = type(error).__name__
-        raise KerasXorError(
-            f"a study cannot train this model: see whether its own fit can. {kind}: {error}"
-        ) from error
-
-
-@functools.lru_cache(maxsize=32)
-def _model_of(recipe):
-    return build_model(recipe)
-
-
-def _of_same_program(recipe):
-    """`recipe` without what the program takes as values."""
-    values = ("learning_rate", "batch_size", "steps_per_epoch", "epochs")
-    return dataclasses.replace(recipe, **{name: getattr(GUIDE, name) for name in values})
-
-
-def _steps(recipe):
-    return recipe.epochs * recipe.steps_per_epoch
-
-
-def _group_size(seeds, model, batch_size):
-    """Runs in a group: as many in each, whatever the number of cores."""
-    numbers_per_run = max(4 * model.count_params(), words_per_batch(batch_size))
-    size = min(max(seeds // _LARGE_STUDY, _GROUP[0]), _GROUP[1], _MOST_NUMBERS // numbers_per_run)
-    groups = math.ceil(seeds / max(1, size))
-    return math.ceil(seeds / groups)
-
-
-def _on_all_cores(tasks, report):
-    """The results of `tasks`, in order, done in a thread per core.
+    Recipes that differ only in learning rate, momentum, batch size and steps share a program.
 
     Args:
-        tasks: Functions of `report` and `stopped`: what to call with the progress made, in any
-            thread, and a `threading.Event` that tells them to return early.
-        report: What to call with the progress made, in this thread.
+        recipes: List of `Recipe`s; of compiled `keras.Model`s, to be trained in the steps and
+            batches of the guide; or of pairs of a `Recipe` and a model, as for `seed_study`.
+        seeds: See `seed_study`.
+        seed: See `seed_study`.
+        file: Name of a CSV file, ending in .csv, to write the rows to, with a column for each
+            field of the recipes that varies. It is kept up to date, at most every five seconds;
+            until the end, a file with the ending .study beside it says what it is of. Defaults to
+            `None`.
+        resume: Whether to continue the unfinished sweep of `file`, if there is one. Defaults to
+            False.
+        verbose: 1 for a progress bar with the time left, 2 for one line per recipe. Defaults to
+            0, silent.
+
+    Returns:
+        A list with one list of rows per recipe, as from `seed_study`.
+
+    Raises:
+        KerasXorError: see `seed_study`; or `file` cannot be written, or is not of this sweep.
     """
-    device = tf.zeros(()).device  # Threads do not inherit it.
-    progress, stopped = queue.SimpleQueue(), threading.Event()
-
-    def done(task):
-        with tf.device(device):
-            return task(progress.put, stopped)
-
-    with held_interrupts() as raise_held, concurrent.futures.ThreadPoolExecutor(_cores()) as pool:
-        futures = [pool.submit(done, task) for task in tasks]
-        try:
-            unfinished = set(futures)
-            while unfinished:
-                finished, unfinished = concurrent.futures.wait(unfinished, timeout=0.1)
-                while not progress.empty():
-                    report(progress.get())
-                raise_held()
-                for future in finished:
-                    future.result()
-        finally:
-            stopped.set()
-            pool.shutdown(cancel_futures=True)
-    return [future.result() for future in futures]
-
-
-def _cores():
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-
-
-def _rows(program, recipe, learning_rate, seeds, report, stopped):
-    """Train a group of runs."""
-    padded = seeds + seeds[:1] * (program.runs - len(seeds))
-    state = program.start(padded, learning_rate)
-    sources = [random_source(seed) for seed in padded]
-    batch_size = recipe.batch_size
-    numbers = (
-        batch_size,
-        recipe.steps_per_epoch,
-        steps_per_stack(recipe.steps_per_epoch, batch_size),
-    )
-    at_once = max(1, min(STEPS, _MOST_NUMBERS // (program.runs * words_per_batch(batch_size))))
-    counts = np.zeros((len(TRUTH_TABLE[0]), program.runs, STEPS), np.int32)
-    for first in range(0, _steps(recipe), at_once):
-        if stopped.is_set():
-            return []
-        steps = min(at_once, _steps(recipe) - first)
-        words = np.stack([random_words(source, steps, batch_size) for source in sources])
-        counts[:, :, :steps] = point_counts(words, batch_size)
-        state, answers = program.train(state, tf.constant(counts), *map(_int64, (steps, *numbers)))
-        report(steps * len(seeds))
-    return _rows_of(state, answers, seeds)
-
-
-def _int64(number):
-    return tf.constant(number, tf.int64)
-
-
-def _rows_of(state, answers, seeds):
-    answers = np.where(state.diverged[:, None], np.nan, answers)
-    learned = np.all((answers > 0.5) == np.not_equal(*TRUTH_TABLE), axis=1)
-    steps_to_learn = np.where(learned, state.last_wrong + 1, 0)
-    columns = answers, state.loss.numpy(), steps_to_learn
-    return [
-        {
-            "seed": seed,
-            **dict(zip(POINTS, y, strict=True)),
-            "loss": loss,
-            "steps_to_learn": steps or None,
-        }
-        for seed, y, loss, steps in zip(
-            seeds, *(column[: len(seeds)].tolist() for column in columns), strict=True
-        )
+    cells = _cells(recipes)
+    seeds = checks.seeds(seeds, "seeds")
+    seed = checks.seed(seed, "seed")
+    verbose = checks.whole_number(verbose, "verbose", lowest=0, highest=2)
+    run_seeds = np.random.SeedSequence(seed).generate_state(seeds, np.uint64).tolist()
+    groups = [
+        (number, group)
+        for number, (recipe, model) in enumerate(cells)
+        for group in groups_of(recipe, model, run_seeds)
     ]
+    finished, rows_file = {}, None
+    if file is not None:
+        settings = {"seeds": f"{seeds}", "seed": f"{seed}"}
+        cuts = [(group.seeds, number) for number, group in groups]
+        rows_file = RowsFile(file, cells, cuts, settings)
+        finished = rows_file.restore(resume)
+
+    on_all_cores([functools.partial(check_cell, *cell) for cell in cells])
+    left = [number for number in range(len(groups)) if number not in finished]
+    tasks = [functools.partial(train_group, groups[number][1]) for number in left]
+    steps = sum(len(group.seeds) * group.steps for _, group in groups)
+    bar = keras.utils.Progbar(steps, verbose=int(verbose == 1))
+
+    def done(task, rows):
+        number = left[task]
+        finished[number] = rows
+        if rows_file:
+            rows_file.update(finished)
+        if verbose == 2:
+            _tell(groups, cells, finished, groups[number][0])
+
+    try:
+        on_all_cores(tasks, done, bar.add)
+    except KeyboardInterrupt:
+        if rows_file:
+            rows_file.write(finished)
+        raise
+    if rows_file:
+        rows_file.finish(finished)
+    return [_rows_of(cell, groups, finished) for cell in range(len(cells))]
+
+
+def _rows_of(cell, groups, finished):
+    """The rows of a cell, as far as they are finished."""
+    return [
+        row
+        for number, (its_cell, _) in enumerate(groups)
+        if its_cell == cell
+        for row in finished.get(number, [])
+    ]
+
+
+def _cells(recipes):
+    """The pairs of a `Recipe` and a model, or `None`, that `recipes` stand for."""
+    if not isinstance(recipes, list | tuple) or not recipes:
+        raise KerasXorError(f"recipes must be a list with some, not {shown(recipes)}")
+    return [*map(_cell, recipes)]
+
+
+def _cell(thing):
+    recipe, model = thing, None
+    if isinstance(thing, keras.Model):
+        recipe, model = GUIDE, thing
+    elif isinstance(thing, tuple) and len(thing) == 2:
+        recipe, model = thing
+    check_recipe(recipe)
+    if thing is not recipe:
+        check_network(model)
+    return recipe, model
+
+
+def _tell(groups, cells, finished, cell):
+    """Print a line about a cell, if it is finished."""
+    open_cells = {its_cell for number, (its_cell, _) in enumerate(groups) if number not in finished}
+    if cell in open_cells:
+        return
+    result = summary(_rows_of(cell, groups, finished))
+    label = [f"{name}: {text}" for name, text in labels_of(cells)[cell].items()]
+    share = f"learned: {100 * result['learned'] / result['runs']:.1f} %"
+    print(" - ".join([f"{len(cells) - len(open_cells)}/{len(cells)}", *label, share]), flush=True)

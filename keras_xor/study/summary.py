@@ -1,14 +1,12 @@
 """Summaries of the runs of a study."""
 
-import csv
+import itertools
 import math
 import statistics
 
 import numpy as np
 
-from keras_xor import checks
 from keras_xor.checks import KerasXorError, shown
-from keras_xor.files.writing import replacing
 
 POINTS = ("y_00", "y_01", "y_10", "y_11")
 ARTICLE = {"y_00": 0.01240, "y_01": 0.96797}  # From an article of 2022
@@ -28,17 +26,18 @@ def summary(rows, article=ARTICLE):
         "diverged", how many have a prediction that is not a number, counted as not
         learned; "quantiles", the 5 %, 50 % and 95 % quantiles of the other runs'
         probabilities at "y_00", "y_01", "y_10" and "y_11"; "percentiles", the percentage
-        of these that is below `article`, for each of its points;
-        "median_steps_to_learn", `None` if most runs do not learn.
+        of these that is below `article`, for each of its points; "median_loss", that of the same
+        runs; "median_steps_to_learn", `None` if most runs do not learn. If all runs diverged,
+        quantiles, percentiles and median loss are nan.
 
     Raises:
-        KerasXorError: there are no rows, or all runs diverged.
+        KerasXorError: there are no rows.
     """
     check_rows(rows)
     answers = np.array([[row[point] for point in POINTS] for row in rows])
-    finite = answers[np.isfinite(answers).all(axis=1)]
-    if not len(finite):
-        raise KerasXorError("all runs diverged: lower the learning rate")
+    is_finite = np.isfinite(answers).all(axis=1)
+    finite = answers[is_finite] if is_finite.any() else np.full((1, len(POINTS)), np.nan)
+    losses = [row["loss"] for row in itertools.compress(rows, is_finite)]
     steps = [row["steps_to_learn"] for row in rows]
     learned = sum(step is not None for step in steps)
     median = statistics.median_low(math.inf if step is None else step for step in steps)
@@ -47,12 +46,13 @@ def summary(rows, article=ARTICLE):
         "runs": len(rows),
         "learned": learned,
         "interval": wilson_interval(learned, len(rows)),
-        "diverged": len(rows) - len(finite),
+        "diverged": len(rows) - int(is_finite.sum()),
         "quantiles": dict(zip(POINTS, quantiles, strict=True)),
         "percentiles": {
-            point: 100 * float(np.mean(finite[:, POINTS.index(point)] < y))
+            point: 100 * float(np.mean(finite[:, POINTS.index(point)] < y)) if losses else math.nan
             for point, y in article.items()
         },
+        "median_loss": statistics.median(losses) if losses else math.nan,
         "median_steps_to_learn": None if median == math.inf else median,
     }
 
@@ -76,20 +76,3 @@ def wilson_interval(successes, trials):
     spread = math.sqrt(z2 * (share * (1 - share) / trials + z2 / (4 * trials**2)))
     half = spread / (1 + z2 / trials)
     return max(0.0, middle - half), min(1.0, middle + half)
-
-
-def save_rows(rows, path):
-    """Write the rows of `seed_study` as CSV, one per run, with an empty field for `None`.
-
-    Args:
-        rows: The list of dicts.
-        path: Name of the file, ending in .csv. Folders are created as needed.
-
-    Raises:
-        KerasXorError: there are no rows, or `path` does not end in .csv or cannot be written.
-    """
-    check_rows(rows)
-    with replacing(checks.csv_file(path, "path")) as new, new.open("w", newline="") as file:
-        writer = csv.DictWriter(file, rows[0])
-        writer.writeheader()
-        writer.writerows(rows)

@@ -5,13 +5,11 @@ import tensorflow as tf
 
 from keras_xor.checks import KerasXorError
 from keras_xor.data import examples, point_counts, random_source, random_words
-from keras_xor.model import kept_with_model
 from keras_xor.study.initial import InitialWeights
 from keras_xor.study.network import (
     LABELS,
     POINTS,
     answers_of,
-    configuration,
     inputs_of,
     loss_answers_and_gradients,
 )
@@ -23,34 +21,36 @@ _BATCHES = 1, 3, 64
 
 
 def check_training(model):
-    """Raise `KerasXorError` unless four weighted points, in XLA, do for a batch without it.
+    """Raise `KerasXorError` unless four weighted points, in XLA, stand for a batch without it.
 
     Args:
         model: A model that `keras_xor.study.network.check_network` accepts.
     """
-    kept_with_model(model, ("trial", configuration(model)), lambda: _check_training(model))
 
-
-def _check_training(model):
     @tf.function(jit_compile=True, autograph=False)
     def on_points(weights, share):
         points = inputs_of(model, *POINTS)
         return loss_answers_and_gradients(model, weights, points, LABELS, share)
 
+    def in_batch(weights, x, y):
+        return loss_answers_and_gradients(model, weights, x, y)
+
+    if not model.run_eagerly:
+        in_batch = tf.function(in_batch, autograph=False)
     initial = [weight[0] for weight in InitialWeights(model)([0])]
     rng = np.random.default_rng(0)
     for low, high in _NOISE:
         noise = [rng.uniform(low, high, weight.shape) for weight in initial]
         weights = [tf.constant(w + n, tf.float32) for w, n in zip(initial, noise, strict=True)]
         for batch_size in _BATCHES:
-            _check_batch(model, on_points, weights, batch_size)
+            _check_batch(model, in_batch, on_points, weights, batch_size)
 
 
-def _check_batch(model, on_points, weights, batch_size):
+def _check_batch(model, in_batch, on_points, weights, batch_size):
     words = random_words(random_source(batch_size), 1, batch_size)
     x, y = examples(words, batch_size)
     batch = inputs_of(model, x["x1"][0], x["x2"][0])
-    loss, _, gradients = loss_answers_and_gradients(model, weights, batch, y[0])
+    loss, _, gradients = in_batch(weights, batch, y[0])
     if any(isinstance(gradient, tf.IndexedSlices) for gradient in gradients):
         raise KerasXorError("a study cannot train layers with sparse gradients, such as Embedding")
 
@@ -60,7 +60,8 @@ def _check_batch(model, on_points, weights, batch_size):
     if not all(np.isfinite(values).all() for values in (same_loss, *same)):
         raise KerasXorError(
             "a study cannot train this model: its loss at labels of 0 and 1, or a gradient of it, "
-            "is not a number in XLA. Use another loss, and leave out UnitNormalization"
+            "is not a number in XLA near its initial weights. Look at the loss and the "
+            "initializers, and leave out UnitNormalization"
         )
     if loss > LARGEST_LOSS:
         raise KerasXorError(
@@ -73,5 +74,6 @@ def _check_batch(model, on_points, weights, batch_size):
         raise KerasXorError(
             "a study cannot train this model: its loss of a batch, or a gradient of it, is not the "
             "mean of its examples', each the same at each call. Leave out layers such as "
-            "BatchNormalization and Dropout, activity regularizers, and a loss with a reduction"
+            "BatchNormalization and Dropout, and activity regularizers, and let the loss return a "
+            "value per example, without a reduction"
         )

@@ -1,0 +1,168 @@
+"""The rows of a study on disk, kept up with it."""
+
+import csv
+import hashlib
+import io
+import json
+import time
+
+from keras_xor import checks
+from keras_xor.checks import KerasXorError
+from keras_xor.files.reading import opening
+from keras_xor.files.writing import MARK, check_writable, replacing, replacing_all
+from keras_xor.study.network import configuration
+from keras_xor.study.summary import POINTS
+
+_SECONDS = 5.0  # Minimum time between writes
+_SHARE = 0.04  # Maximum share of the time spent on writes
+
+
+def labels_of(cells):
+    """What tells the recipes and models of a sweep apart.
+
+    Args:
+        cells: List of pairs of a `Recipe` and a model or `None`.
+
+    Returns:
+        A list with a dict per cell: each field of the recipes that varies, as text, by its name;
+        and "model", counted from 1, if the models vary.
+    """
+    models = [*{id(model): None for _, model in cells}]
+    labels = [r.settings() | {"model": f"{1 + models.index(id(m))}"} for r, m in cells]
+    varied = [name for name in labels[0] if len({label[name] for label in labels}) > 1]
+    return [{name: label[name] for name in varied} for label in labels]
+
+
+class RowsFile:
+    """A CSV file with the rows of all finished groups of a sweep, in the order of the groups.
+
+    Until the sweep is finished, a file beside it says what it is of.
+
+    Args:
+        path: Name of the file, ending in .csv.
+        cells: List of pairs of a `Recipe` and a model or `None`.
+        groups: List of the seeds and the number of the cell of each group.
+        settings: Dict of text: what else a continued sweep must share, by the names to use in
+            error messages.
+
+    Raises:
+        KerasXorError: the file, or the one beside it, cannot be written.
+    """
+
+    def __init__(self, path, cells, groups, settings):
+        self._path = checks.csv_file(path, "file")
+        self._beside = self._path.with_suffix(".study")
+        for file in (self._path, self._beside):
+            check_writable(file)
+        labels = labels_of(cells)
+        self._groups = [(seeds, labels[cell]) for seeds, cell in groups]
+        self._header = ["seed", *POINTS, "loss", "steps_to_learn", *labels[0]]
+        self._settings = settings | _settings_of(cells)
+        self._due = time.monotonic() + _SECONDS
+
+    def restore(self, resume):
+        """The rows of the groups that are finished, as a dict by the number of the group.
+
+        Args:
+            resume: Whether to expect some.
+
+        Raises:
+            KerasXorError: there are some unexpectedly, or of another sweep.
+        """
+        if not self._beside.exists():
+            return {}
+        if not resume:
+            raise KerasXorError(
+                f"{self._path} is of an unfinished study: resume it, or delete {self._beside} to "
+                "start over"
+            )
+        self._check_settings()
+        rows = self._read()
+        finished = {}
+        for number, (seeds, label) in enumerate(self._groups):
+            keys = [(f"{seed}", *label.values()) for seed in seeds]
+            if all(key in rows for key in keys):
+                finished[number] = [rows[key] for key in keys]
+        return finished
+
+    def _check_settings(self):
+        try:
+            with opening(self._beside, "study") as file:
+                settings = json.load(file)["settings"]
+            differences = [
+                f"{name} ({settings.get(name)}, not {value})"
+                for name, value in self._settings.items()
+                if settings.get(name) != value
+            ]
+        except (AttributeError, KeyError, TypeError, ValueError):
+            differences = ["a file beside it that is damaged"]
+        if differences:
+            raise KerasXorError(
+                f"{self._path} is of a study with other options, {', '.join(differences)}: use "
+                f"the same ones, or delete {self._beside} to start over"
+            )
+
+    def _read(self):
+        names = self._header[7:]
+        try:
+            with opening(self._path, "study") as file:
+                lines = csv.DictReader(io.TextIOWrapper(file, "utf-8", newline=""), strict=True)
+                return {(row["seed"], *(row[n] for n in names)): _numbers(row) for row in lines}
+        except (KeyError, TypeError, ValueError, csv.Error):
+            raise KerasXorError(
+                f"{self._path} is damaged: delete {self._beside} to start over"
+            ) from None
+
+    def update(self, finished):
+        """Write the rows of finished groups, unless that was done a short while ago."""
+        start = time.monotonic()
+        if start >= self._due:
+            self.write(finished)
+            now = time.monotonic()
+            self._due = now + max(_SECONDS, (now - start) / _SHARE)
+
+    def write(self, finished):
+        """Write the rows of finished groups, and the file that says what they are of."""
+        settings = {"generator": MARK, "settings": self._settings}
+        with replacing_all([self._path, self._beside]) as (rows, beside):
+            self._write_rows(rows, finished)
+            beside.write_text(json.dumps(settings, indent=1))
+
+    def finish(self, finished):
+        """Write all rows."""
+        with replacing(self._path) as rows:
+            self._write_rows(rows, finished)
+        self._beside.unlink(missing_ok=True)
+
+    def is_unfinished(self):
+        """Whether there is something to continue from."""
+        return self._beside.exists()
+
+    def _write_rows(self, path, finished):
+        with path.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, self._header)
+            writer.writeheader()
+            for number, rows in sorted(finished.items()):
+                _, label = self._groups[number]
+                writer.writerows(row | label for row in rows)
+
+
+def _numbers(row):
+    numbers = {name: float(row[name]) for name in (*POINTS, "loss")}
+    steps = row["steps_to_learn"]
+    return {"seed": int(row["seed"]), **numbers, "steps_to_learn": int(steps) if steps else None}
+
+
+def _settings_of(cells):
+    settings = [recipe.settings() for recipe, _ in cells]
+    together = {name: " ".join({each[name]: None for each in settings}) for name in settings[0]}
+    models = [
+        (configuration(model), repr(model.optimizer.get_config().get("learning_rate")))
+        for _, model in cells
+        if model is not None
+    ]
+    return together | ({"model": _digest(models)} if models else {})
+
+
+def _digest(value):
+    return hashlib.sha256(repr(value).encode()).hexdigest()[:16]
