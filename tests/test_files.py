@@ -490,7 +490,7 @@ def with_layer(layer):
             compiled(metrics=[keras.metrics.AUC(num_thresholds=2_000)]),
             "its 'num_thresholds' is larger than 1024",
         ),
-        (compiled(metrics=[own_metric]), "it contains a 'function'"),
+        (compiled(metrics=[own_metric]), "it contains a function"),
         (frozen, "its optimizer state is incomplete"),
     ],
 )
