@@ -32,6 +32,8 @@ def arguments():
     add_checked(parser, "--model", checks.model_file, None, help, "FILE")
     add_recipe(parser, several=True)
     add_device(parser)
+    help = "address of a Dask scheduler whose workers train, such as tcp://127.0.0.1:8786"
+    parser.add_argument("--scheduler", help=help, metavar="ADDRESS")
     help = "where to write one row per run, while the study goes on"
     add_checked(parser, "--csv", checks.csv_file, None, help, "FILE")
     help = "continue an interrupted study of the file from --csv"
@@ -88,7 +90,9 @@ def study(args):
         cells = [(recipe, model) for recipe in args.recipes]
     verbose = 1 if sys.stdout.isatty() else 2 if len(cells) > 1 else 0
     try:
-        return keras_xor.sweep(cells, args.seeds, args.seed, args.csv, args.resume, verbose)
+        return keras_xor.sweep(
+            *(cells, args.seeds, args.seed, args.csv, args.resume, verbose, args.scheduler)
+        )
     except KeyboardInterrupt:
         if args.csv:
             raise KeyboardInterrupt(f"continue with {command_to_resume()}") from None

@@ -8,6 +8,7 @@ import numpy as np
 from keras_xor import checks
 from keras_xor.checks import KerasXorError, shown
 from keras_xor.recipe import GUIDE, check_recipe
+from keras_xor.study.cluster import on_cluster
 from keras_xor.study.cores import on_all_cores
 from keras_xor.study.groups import check_cell, groups_of, train_group
 from keras_xor.study.network import check_network
@@ -52,7 +53,7 @@ def seed_study(recipe=GUIDE, seeds=checks.SEEDS, seed=0, model=None, verbose=0):
     return sweep([recipe if model is None else (recipe, model)], seeds, seed, verbose=verbose)[0]
 
 
-def sweep(recipes, seeds=checks.SEEDS, seed=0, file=None, resume=False, verbose=0):
+def sweep(recipes, seeds=checks.SEEDS, seed=0, file=None, resume=False, verbose=0, scheduler=None):
     """Study many recipes or models, each with the same seeds.
 
     Recipes that differ only in learning rate, momentum, batch size and steps share a program.
@@ -70,12 +71,15 @@ def sweep(recipes, seeds=checks.SEEDS, seed=0, file=None, resume=False, verbose=
             False.
         verbose: 1 for a progress bar with the time left, 2 for one line per recipe. Defaults to
             0, silent.
+        scheduler: The address of a Dask scheduler, such as "tcp://127.0.0.1:8786", whose workers
+            train in place of this machine. Defaults to `None`.
 
     Returns:
         A list with one list of rows per recipe, as from `seed_study`.
 
     Raises:
-        KerasXorError: see `seed_study`; or `file` cannot be written, or is not of this sweep.
+        KerasXorError: see `seed_study`; or `file` cannot be written, or is not of this sweep; or
+            the cluster has no scheduler, no workers, or other versions.
     """
     cells = _cells(recipes)
     seeds = checks.seeds(seeds, "seeds")
@@ -96,7 +100,6 @@ def sweep(recipes, seeds=checks.SEEDS, seed=0, file=None, resume=False, verbose=
 
     on_all_cores([functools.partial(check_cell, *cell) for cell in cells])
     left = [number for number in range(len(groups)) if number not in finished]
-    tasks = [functools.partial(train_group, groups[number][1]) for number in left]
     steps = sum(len(group.seeds) * group.steps for _, group in groups)
     bar = keras.utils.Progbar(steps, verbose=int(verbose == 1))
 
@@ -109,7 +112,7 @@ def sweep(recipes, seeds=checks.SEEDS, seed=0, file=None, resume=False, verbose=
             _tell(groups, cells, finished, groups[number][0])
 
     try:
-        on_all_cores(tasks, done, bar.add)
+        _train([groups[number][1] for number in left], scheduler, done, bar.add)
     except KeyboardInterrupt:
         if rows_file:
             rows_file.write(finished)
@@ -117,6 +120,13 @@ def sweep(recipes, seeds=checks.SEEDS, seed=0, file=None, resume=False, verbose=
     if rows_file:
         rows_file.finish(finished)
     return [_rows_of(cell, groups, finished) for cell in range(len(cells))]
+
+
+def _train(groups, scheduler, done, progressed):
+    if scheduler is not None:
+        on_cluster(scheduler, groups, done, progressed)
+    else:
+        on_all_cores([functools.partial(train_group, group) for group in groups], done, progressed)
 
 
 def _rows_of(cell, groups, finished):

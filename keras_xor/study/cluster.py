@@ -1,0 +1,136 @@
+"""Train groups of runs on a Dask cluster."""
+
+import contextlib
+import functools
+import pickle
+import threading
+import time
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+import keras_xor
+from keras_xor.checks import KerasXorError
+from keras_xor.runtime import held_interrupts
+from keras_xor.study.groups import train_group
+
+_PATIENCE = 10  # Seconds to wait for the scheduler, or for a worker when there is none
+
+
+def on_cluster(scheduler, groups, done, progressed):
+    """Train groups on the workers of a cluster, and wait for them; Ctrl-C ends the wait at once.
+
+    Args:
+        scheduler: The address of a Dask scheduler, such as "tcp://127.0.0.1:8786".
+        groups: List of `Group`s.
+        done: What to call with the number of a group and its rows.
+        progressed: What to call with the number of steps done in all runs.
+
+    Raises:
+        KerasXorError: there is no such scheduler, or no worker; or a worker has no keras_xor, or
+            another version of it or of what it uses.
+    """
+    with _connected(scheduler) as client, held_interrupts() as raise_held:
+        futures = {client.submit(*task): number for number, task in enumerate(_tasks(groups))}
+        last_seen = time.monotonic()
+        while futures:
+            finished = [future for future in futures if future.done()]
+            for future in finished:
+                number = futures.pop(future)
+                done(number, _result(future))
+                progressed(groups[number].steps * len(groups[number].seeds))
+            if client.status != "running":
+                raise KerasXorError(f"the scheduler {scheduler} is gone: start it again")
+            if client.nthreads():
+                last_seen = time.monotonic()
+            elif time.monotonic() > last_seen + _PATIENCE:
+                raise KerasXorError(
+                    f"the scheduler {scheduler} has no workers: start some with dask worker "
+                    f"{scheduler}"
+                )
+            raise_held()
+            if not finished:
+                time.sleep(0.05)
+
+
+def _tasks(groups):
+    """A function and its argument for each group, to be pickled by Dask."""
+
+    def call(pickled):  # Defined here, it is pickled by value: a worker may not have keras_xor.
+        import pickle
+
+        function, *arguments = pickle.loads(pickled)
+        return function(*arguments)
+
+    dumps, versions = functools.cache(pickle.dumps), _versions()
+    for group in groups:
+        arguments = versions, group._replace(model=None), dumps(group.model)
+        yield call, pickle.dumps((train_remotely, *arguments))
+
+
+@contextlib.contextmanager
+def _connected(scheduler):
+    try:
+        import distributed
+    except ImportError:
+        raise KerasXorError(
+            'a cluster needs Dask, which is not installed: run pip install -e ".[cluster]"'
+        ) from None
+    try:
+        client = distributed.Client(scheduler, timeout=_PATIENCE, set_as_default=False)
+    except (OSError, TimeoutError, ValueError) as error:
+        raise KerasXorError(
+            f"no scheduler at {scheduler} ({type(error).__name__}): start one with dask scheduler"
+        ) from error
+    try:
+        yield client
+    finally:
+        client.close()  # The scheduler forgets what it was to do for this client.
+
+
+def _result(future):
+    try:
+        return future.result()
+    except KerasXorError:
+        raise
+    except Exception as error:
+        reasons = [error]
+        while reason := reasons[-1].__cause__:
+            reasons.append(reason)
+        raise KerasXorError(
+            f"a worker failed: install the same keras_xor there, and look at its log. "
+            f"{'; '.join(f'{type(reason).__name__}: {reason}' for reason in reasons)}"
+        ) from error
+
+
+def _versions():
+    packages = {"tensorflow": tf, "keras": keras, "numpy": np, "keras_xor": keras_xor}
+    return {name: package.__version__ for name, package in packages.items()}
+
+
+def train_remotely(versions, group, model):
+    """Train a group in a worker.
+
+    Args:
+        versions: Dict of the versions that the worker must have, by package.
+        group: The `Group`, without its model.
+        model: The pickled model, or `None`.
+
+    Returns:
+        The rows of the group.
+
+    Raises:
+        KerasXorError: the worker has another version.
+    """
+    for name, version in _versions().items():
+        if version != versions[name]:
+            raise KerasXorError(
+                f"a worker has {name} {version}, not {versions[name]}: install the same there"
+            )
+    return train_group(group._replace(model=_model(model)), lambda steps: None, threading.Event())
+
+
+@functools.lru_cache(maxsize=8)
+def _model(pickled):
+    return pickle.loads(pickled)
