@@ -41,12 +41,14 @@ class Group(NamedTuple):
     """Runs that one program trains at a time.
 
     Attributes:
+        cell: The number of the recipe or model in the sweep.
         recipe: Their `Recipe`.
         model: A compiled `keras.Model` in place of the recipe's network, or `None`.
         seeds: List of their seeds.
         runs: How many runs the program trains: some may be in vain.
     """
 
+    cell: int
     recipe: Recipe
     model: keras.Model | None
     seeds: list
@@ -58,11 +60,19 @@ class Group(NamedTuple):
         return self.recipe.epochs * self.recipe.steps_per_epoch
 
 
-def groups_of(recipe, model, seeds):
-    """Cut the runs with `seeds` into groups, in the same way for any number of cores."""
-    size = _group_size(len(seeds), _parameters(recipe, model), recipe.batch_size)
-    cuts = range(0, len(seeds), size)
-    return [Group(recipe, model, seeds[first : first + size], size) for first in cuts]
+def groups_of(cells, seeds):
+    """Cut the runs of a sweep into groups, in the same way for any number of cores.
+
+    Args:
+        cells: List of pairs of a `Recipe` and a model or `None`.
+        seeds: List of the seeds of each of them.
+    """
+    groups = []
+    for cell, (recipe, model) in enumerate(cells):
+        size = _group_size(len(seeds), _parameters(recipe, model), recipe.batch_size)
+        for first in range(0, len(seeds), size):
+            groups.append(Group(cell, recipe, model, seeds[first : first + size], size))
+    return groups
 
 
 def _group_size(seeds, parameters, batch_size):

@@ -41,7 +41,7 @@ class RowsFile:
     Args:
         path: Name of the file, ending in .csv.
         cells: List of pairs of a `Recipe` and a model or `None`.
-        groups: List of the seeds and the number of the cell of each group.
+        groups: List of the `Group`s.
         settings: Dict of text: what else a continued sweep must share, by the names to use in
             error messages.
 
@@ -55,7 +55,7 @@ class RowsFile:
         for file in (self._path, self._beside):
             check_writable(file)
         labels = labels_of(cells)
-        self._groups = [(seeds, labels[cell]) for seeds, cell in groups]
+        self._groups = [(group.seeds, labels[group.cell]) for group in groups]
         self._header = ["seed", *POINTS, "loss", "steps_to_learn", *labels[0]]
         self._settings = settings | _settings_of(cells)
         self._due = time.monotonic() + _SECONDS

@@ -86,22 +86,16 @@ def sweep(recipes, seeds=checks.SEEDS, seed=0, file=None, resume=False, verbose=
     seed = checks.seed(seed, "seed")
     verbose = checks.whole_number(verbose, "verbose", lowest=0, highest=2)
     run_seeds = np.random.SeedSequence(seed).generate_state(seeds, np.uint64).tolist()
-    groups = [
-        (number, group)
-        for number, (recipe, model) in enumerate(cells)
-        for group in groups_of(recipe, model, run_seeds)
-    ]
+    groups = groups_of(cells, run_seeds)
     finished, rows_file = {}, None
     if file is not None:
-        settings = {"seeds": f"{seeds}", "seed": f"{seed}"}
-        cuts = [(group.seeds, number) for number, group in groups]
-        rows_file = RowsFile(file, cells, cuts, settings)
+        rows_file = RowsFile(file, cells, groups, {"seeds": f"{seeds}", "seed": f"{seed}"})
         finished = rows_file.restore(resume)
 
     on_all_cores([functools.partial(check_cell, *cell) for cell in cells])
+    bar = keras.utils.Progbar(_steps(groups), verbose=int(verbose == 1))
+    bar.add(_steps(groups[number] for number in finished))
     left = [number for number in range(len(groups)) if number not in finished]
-    steps = sum(len(group.seeds) * group.steps for _, group in groups)
-    bar = keras.utils.Progbar(steps, verbose=int(verbose == 1))
 
     def done(task, rows):
         number = left[task]
@@ -109,10 +103,10 @@ def sweep(recipes, seeds=checks.SEEDS, seed=0, file=None, resume=False, verbose=
         if rows_file:
             rows_file.update(finished)
         if verbose == 2:
-            _tell(groups, cells, finished, groups[number][0])
+            _tell(groups[number].cell, cells, groups, finished)
 
     try:
-        _train([groups[number][1] for number in left], scheduler, done, bar.add)
+        _train([groups[number] for number in left], scheduler, done, bar.add)
     except KeyboardInterrupt:
         if rows_file:
             rows_file.write(finished)
@@ -120,6 +114,10 @@ def sweep(recipes, seeds=checks.SEEDS, seed=0, file=None, resume=False, verbose=
     if rows_file:
         rows_file.finish(finished)
     return [_rows_of(cell, groups, finished) for cell in range(len(cells))]
+
+
+def _steps(groups):
+    return sum(len(group.seeds) * group.steps for group in groups)
 
 
 def _train(groups, scheduler, done, progressed):
@@ -131,12 +129,8 @@ def _train(groups, scheduler, done, progressed):
 
 def _rows_of(cell, groups, finished):
     """The rows of a cell, as far as they are finished."""
-    return [
-        row
-        for number, (its_cell, _) in enumerate(groups)
-        if its_cell == cell
-        for row in finished.get(number, [])
-    ]
+    own = [number for number, group in enumerate(groups) if group.cell == cell]
+    return [row for number in own for row in finished.get(number, [])]
 
 
 def _cells(recipes):
@@ -158,12 +152,12 @@ def _cell(thing):
     return recipe, model
 
 
-def _tell(groups, cells, finished, cell):
+def _tell(cell, cells, groups, finished):
     """Print a line about a cell, if it is finished."""
-    open_cells = {its_cell for number, (its_cell, _) in enumerate(groups) if number not in finished}
-    if cell in open_cells:
+    unfinished = {group.cell for number, group in enumerate(groups) if number not in finished}
+    if cell in unfinished:
         return
     result = summary(_rows_of(cell, groups, finished))
     label = [f"{name}: {text}" for name, text in labels_of(cells)[cell].items()]
     share = f"learned: {100 * result['learned'] / result['runs']:.1f} %"
-    print(" - ".join([f"{len(cells) - len(open_cells)}/{len(cells)}", *label, share]), flush=True)
+    print(" - ".join([f"{len(cells) - len(unfinished)}/{len(cells)}", *label, share]), flush=True)
