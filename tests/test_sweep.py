@@ -159,6 +159,7 @@ def test_an_interrupted_sweep_is_continued_to_the_same_bytes(tmp_path, interrupt
         ({"recipes": RECIPES[:2]}, r"learning_rate \(0.01 1e\+30 0.3, not 0.01 1e\+30\)"),
         ({"recipes": [Recipe(epochs=1), RECIPES[1]]}, r"epochs \(2, not 1 2\)"),
         ({"recipes": [own_model(2)]}, r"model \(None, not"),
+        ({"recipes": [(Recipe(**STEPS), own_model(2)), *RECIPES[1:]]}, r"model \(None, not"),
         ({"resume": False}, "is of an unfinished study: resume it, or delete"),
     ],
 )
@@ -174,17 +175,18 @@ def test_another_sweep_keeps_the_file(tmp_path, interrupted, changes, complaint)
 @pytest.mark.parametrize(
     ("name", "damage"),
     [
-        ("a.csv", lambda text: text.replace("y_01", "y_02")),
-        ("a.csv", lambda text: text[:-30] + "x,x,x\n"),
+        ("a.csv", lambda text: text.replace("0.4", "0.5", 1)),
+        ("a.csv", lambda text: ""),
         ("a.study", lambda text: text[:-9]),
         ("a.study", lambda text: json.dumps([text])),
+        ("a.study", lambda text: text[:60] + "[" * 10**5),
     ],
 )
 def test_damaged_files_are_told(tmp_path, interrupted, name, damage):
     options = {"recipes": RECIPES, "seeds": 5, "file": tmp_path / "a.csv"}
     interrupted(1, **options)
     (tmp_path / name).write_text(damage((tmp_path / name).read_text()))
-    with pytest.raises(keras_xor.KerasXorError, match=r"a.study to start over"):
+    with pytest.raises(keras_xor.KerasXorError, match=r"a.study to start over|is damaged: delete"):
         sweep(**options, resume=True)
 
 
@@ -197,6 +199,35 @@ def test_full_disk(tmp_path, interrupted):
     assert before == {file: file.read_bytes() for file in tmp_path.iterdir()}
     sweep(**options, resume=True)
     assert len((tmp_path / "a.csv").read_text().splitlines()) == 1 + 3 * 5
+
+
+def wired(*kinds, weight=1.0, delta=1.0):
+    inputs = keras.Input((2,))
+    layers = {kind: keras.layers.Dense(2, kind) for kind in ("tanh", "relu")}
+    x = keras.layers.Add()([layers[kind](inputs) for kind in kinds])
+    layers["relu"](layers["tanh"](inputs))
+    model = keras.Model(inputs, keras.layers.Dense(1)(x))
+    model.compile("sgd", keras.losses.Huber(delta), loss_weights=[weight])
+    return model
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        lambda model: [(RECIPES[0], model), RECIPES[0]],
+        lambda model: [RECIPES[0], (RECIPES[0], wired("relu", "relu"))],
+        lambda model: [RECIPES[0], (RECIPES[0], wired("tanh", "relu", weight=9.0))],
+        lambda model: [RECIPES[0], (RECIPES[0], wired("tanh", "relu", delta=0.1))],
+    ],
+)
+def test_another_model_does_not_continue(tmp_path, interrupted, other):
+    options = {"seeds": 4, "file": tmp_path / "a.csv"}
+    model = wired("tanh", "relu")
+    interrupted(1, recipes=[RECIPES[0], (RECIPES[0], model)], **options)
+    with pytest.raises(keras_xor.KerasXorError, match="with other options, model"):
+        sweep(other(model), **options, resume=True)
+    again = [RECIPES[0], (RECIPES[0], wired("tanh", "relu"))]
+    assert len(sweep(again, **options, resume=True)[1]) == 4
 
 
 # The script.

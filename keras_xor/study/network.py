@@ -1,6 +1,7 @@
 """The network that a study trains: what it must be like, and its loss, answers and gradients."""
 
 import itertools
+import re
 
 import keras
 import numpy as np
@@ -49,21 +50,43 @@ def _is_of_pairs(model):
 def configuration(model):
     """What a study uses of a model, as text, except the learning rate and the weights' values.
 
-    What Keras cannot serialize is left out: a change of it counts when the model is compiled again.
+    It is the same for a model that is built again. What Keras cannot serialize is left out, except
+    plain attributes: a change of it counts when the model is compiled again.
     """
-    optimizer = model.optimizer.get_config()
+    optimizer = {"kind": type(model.optimizer).__name__} | model.optimizer.get_config()
+    del optimizer["name"]
     if isinstance(optimizer.get("learning_rate"), float):
         del optimizer["learning_rate"]
     weights = [thing for w in model.trainable_variables for thing in (w.constraint, w.regularizer)]
-    layers = model._flatten_layers(include_self=False)
-    things = [optimizer, *layers, *weights, *tf.nest.flatten(model.loss), keras.config.epsilon()]
+    layers = model._flatten_layers()
+    loss = model._compile_loss
+    losses = [*tf.nest.flatten(model.loss), getattr(loss, "_user_loss_weights", None)]
+    things = [optimizer, *layers, *weights, *losses, model.compute_loss, keras.config.epsilon()]
     with no_warnings():  # Keras warns of a lambda.
-        return repr([*map(_serialized, things)])
+        text = repr([*map(_described, things)])
+    text = re.sub(r"'(shared_object_id|seed)': \d+", "", text)
+    for number, layer in enumerate(layers):
+        text = text.replace(repr(layer.name), f"'layer {number}'")
+    return text
 
 
-def _serialized(thing):
+def _described(thing):
+    thing = getattr(thing, "__self__", thing)  # Of a method
+    attributes = {
+        name: value
+        for name, value in getattr(thing, "__dict__", {}).items()
+        if name == "_fn_kwargs"
+        or (isinstance(value, bool | int | float | str) and not name.startswith("_"))
+    }
+    if isinstance(thing, keras.Model):
+        return _serialized(thing, type(thing).get_config)  # The rest tells of its training.
+    arguments = getattr(thing, "args", None), getattr(thing, "keywords", None)  # Of a partial
+    return _serialized(thing), attributes, arguments
+
+
+def _serialized(thing, serialize=keras.saving.serialize_keras_object):
     try:
-        return keras.saving.serialize_keras_object(thing)
+        return serialize(thing)
     except Exception:  # It may be anything, and fail in any way.
         return type(thing).__name__
 

@@ -2,17 +2,17 @@
 
 import csv
 import hashlib
-import io
 import json
 import time
 
 from keras_xor import checks
-from keras_xor.checks import KerasXorError
+from keras_xor.checks import KerasXorError, shown
 from keras_xor.files.reading import opening
 from keras_xor.files.writing import MARK, check_writable, replacing, replacing_all
 from keras_xor.study.network import configuration
 from keras_xor.study.summary import POINTS
 
+_COLUMNS = "seed", *POINTS, "loss", "steps_to_learn"
 _SECONDS = 5.0  # Minimum time between writes
 _SHARE = 0.04  # Maximum share of the time spent on writes
 
@@ -56,7 +56,7 @@ class RowsFile:
             check_writable(file)
         labels = labels_of(cells)
         self._groups = [(group.seeds, labels[group.cell]) for group in groups]
-        self._header = ["seed", *POINTS, "loss", "steps_to_learn", *labels[0]]
+        self._header = [*_COLUMNS, *labels[0]]
         self._settings = settings | _settings_of(cells)
         self._due = time.monotonic() + _SECONDS
 
@@ -76,7 +76,7 @@ class RowsFile:
                 f"{self._path} is of an unfinished study: resume it, or delete {self._beside} to "
                 "start over"
             )
-        self._check_settings()
+        self._check_beside()
         rows = self._read()
         finished = {}
         for number, (seeds, label) in enumerate(self._groups):
@@ -85,33 +85,36 @@ class RowsFile:
                 finished[number] = [rows[key] for key in keys]
         return finished
 
-    def _check_settings(self):
+    def _check_beside(self):
         try:
             with opening(self._beside, "study") as file:
-                settings = json.load(file)["settings"]
+                told = json.load(file)
+            settings, digests = told["settings"], told["rows"]
             differences = [
-                f"{name} ({settings.get(name)}, not {value})"
+                f"{name} ({_text(settings.get(name))}, not {_text(value)})"
                 for name, value in self._settings.items()
                 if settings.get(name) != value
             ]
-        except (AttributeError, KeyError, TypeError, ValueError):
-            differences = ["a file beside it that is damaged"]
+        except (AttributeError, KeyError, RecursionError, TypeError, ValueError):
+            raise KerasXorError(f"{self._beside} is damaged: delete it to start over") from None
         if differences:
             raise KerasXorError(
                 f"{self._path} is of a study with other options, {', '.join(differences)}: use "
                 f"the same ones, or delete {self._beside} to start over"
             )
+        if not self._path.exists() or _digest_of(self._path) not in digests:
+            raise KerasXorError(
+                f"{self._path} is not as the study left it: put it back, or delete "
+                f"{self._beside} to start over"
+            )
 
     def _read(self):
-        names = self._header[7:]
-        try:
-            with opening(self._path, "study") as file:
-                lines = csv.DictReader(io.TextIOWrapper(file, "utf-8", newline=""), strict=True)
-                return {(row["seed"], *(row[n] for n in names)): _numbers(row) for row in lines}
-        except (KeyError, TypeError, ValueError, csv.Error):
-            raise KerasXorError(
-                f"{self._path} is damaged: delete {self._beside} to start over"
-            ) from None
+        names = self._header[len(_COLUMNS) :]
+        with self._path.open(newline="", encoding="utf-8") as file:
+            return {
+                (row["seed"], *(row[name] for name in names)): _numbers(row)
+                for row in csv.DictReader(file)
+            }
 
     def update(self, finished):
         """Write the rows of finished groups, unless that was done a short while ago."""
@@ -122,11 +125,15 @@ class RowsFile:
             self._due = now + max(_SECONDS, (now - start) / _SHARE)
 
     def write(self, finished):
-        """Write the rows of finished groups, and the file that says what they are of."""
-        settings = {"generator": MARK, "settings": self._settings}
-        with replacing_all([self._path, self._beside]) as (rows, beside):
+        """Write the rows of finished groups, and the file that says what they are of.
+
+        That file is replaced first. If the process is killed in between, it knows both rows.
+        """
+        known = [_digest_of(self._path)] if self._beside.exists() else []
+        with replacing_all([self._beside, self._path]) as (beside, rows):
             self._write_rows(rows, finished)
-            beside.write_text(json.dumps(settings, indent=1))
+            told = {"settings": self._settings, "rows": [*known, _digest_of(rows)]}
+            beside.write_text(json.dumps({"generator": MARK} | told, indent=1))
 
     def finish(self, finished):
         """Write all rows."""
@@ -156,13 +163,20 @@ def _numbers(row):
 def _settings_of(cells):
     settings = [recipe.settings() for recipe, _ in cells]
     together = {name: " ".join({each[name]: None for each in settings}) for name in settings[0]}
-    models = [
-        (configuration(model), repr(model.optimizer.get_config().get("learning_rate")))
-        for _, model in cells
-        if model is not None
-    ]
-    return together | ({"model": _digest(models)} if models else {})
+    models = [model and _described(model) for _, model in cells]
+    if not any(models):
+        return together
+    return together | {"model": hashlib.sha256(repr(models).encode()).hexdigest()[:16]}
 
 
-def _digest(value):
-    return hashlib.sha256(repr(value).encode()).hexdigest()[:16]
+def _described(model):
+    return configuration(model), repr(model.optimizer.get_config().get("learning_rate"))
+
+
+def _digest_of(path):
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _text(value):
+    return value if isinstance(value, str) and len(value) <= 80 else shown(value)

@@ -27,16 +27,21 @@ def check_training(model):
         model: A model that `keras_xor.study.network.check_network` accepts.
     """
 
-    @tf.function(jit_compile=True, autograph=False)
+    def in_batch(weights, x, y):
+        return loss_answers_and_gradients(model, weights, x, y)
+
     def on_points(weights, share):
         points = inputs_of(model, *POINTS)
         return loss_answers_and_gradients(model, weights, points, LABELS, share)
 
-    def in_batch(weights, x, y):
-        return loss_answers_and_gradients(model, weights, x, y)
-
+    weights = [tf.TensorSpec(weight.shape) for weight in model.weights]
+    batch = tf.nest.map_structure(
+        lambda column: tf.TensorSpec((None, column.shape[1]), column.dtype),
+        (inputs_of(model, *POINTS), LABELS),
+    )
+    on_points = tf.function(on_points, [weights, tf.TensorSpec(4)], jit_compile=True)
     if not model.run_eagerly:
-        in_batch = tf.function(in_batch, autograph=False)
+        in_batch = tf.function(in_batch, [weights, *batch])
     initial = [weight[0] for weight in InitialWeights(model)([0])]
     rng = np.random.default_rng(0)
     for low, high in _NOISE:
