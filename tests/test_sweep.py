@@ -348,7 +348,7 @@ def uninterrupted(tmp_path_factory):
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
 def test_a_study_ended_at_any_moment_is_continued(request, tmp_path, uninterrupted, how):
     rng, ends = random.Random(0), 0
-    while ends < max(1, request.config.getoption("kills") // 10):
+    while ends < request.config.getoption("kills") // 5:
         process = start(*STUDY, "--resume", cwd=tmp_path)
         process.stdout.readline()  # Of the first recipe that is done.
         time.sleep(rng.uniform(0, 1))

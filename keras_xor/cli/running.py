@@ -1,7 +1,11 @@
 """Run a script and set its exit status."""
 
+import contextlib
 import gc
+import os
+import signal
 import sys
+from pathlib import Path
 
 from keras_xor.checks import KerasXorError
 from keras_xor.cli.output import say, warnings_in_one_line
@@ -23,11 +27,35 @@ def run(main, arguments):
             sys.exit(status)
 
 
+@contextlib.contextmanager
+def _interrupts_at_once():
+    """Let Ctrl-C end the process within the block: an import takes seconds and saves nothing."""
+    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:  # It is ignored.
+        yield
+        return
+    with contextlib.ExitStack() as stack:
+        try:
+            errors = os.dup(2)  # It is silenced meanwhile.
+        except OSError:  # It is closed.
+            errors = stack.enter_context(Path(os.devnull).open("w")).fileno()
+        else:
+            stack.callback(os.close, errors)
+
+        def end(signum, frame):
+            os.write(errors, f"{Path(sys.argv[0]).name}: interrupted: run it again\n".encode())
+            os._exit(130)
+
+        before = signal.signal(signal.SIGINT, end)
+        stack.callback(signal.signal, signal.SIGINT, before)
+        yield
+
+
 def _status(main, arguments):
     try:
         args = arguments()
         keras_backend()
-        import_keras()
+        with _interrupts_at_once():
+            import_keras()
         with warnings_in_one_line(), on_device(getattr(args, "device", None)):
             main(args)
     except KerasXorError as error:

@@ -33,25 +33,39 @@ def on_cluster(scheduler, groups, done, progressed):
     """
     with _connected(scheduler) as client, held_interrupts() as raise_held:
         futures = {client.submit(*task): number for number, task in enumerate(_tasks(groups))}
-        last_seen = time.monotonic()
+        patience = _Patience(client, scheduler)
         while futures:
-            finished = [future for future in futures if future.done()]
-            for future in finished:
+            for future in [future for future in futures if future.done()]:
                 number = futures.pop(future)
                 done(number, _result(future))
                 progressed(groups[number].steps * len(groups[number].seeds))
-            if client.status != "running":
-                raise KerasXorError(f"the scheduler {scheduler} is gone: start it again")
-            if client.nthreads():
-                last_seen = time.monotonic()
-            elif time.monotonic() > last_seen + _PATIENCE:
-                raise KerasXorError(
-                    f"the scheduler {scheduler} has no workers: start some with dask worker "
-                    f"{scheduler}"
-                )
             raise_held()
-            if not finished:
-                time.sleep(0.05)
+            patience.check()
+            time.sleep(0.05)
+
+
+class _Patience:
+    """Waits for a cluster without workers, but not for ever."""
+
+    def __init__(self, client, scheduler):
+        self._client, self._scheduler = client, scheduler
+        self._seen = self._asked = time.monotonic()
+
+    def check(self):
+        """Raise `KerasXorError` if the scheduler is gone, or has had no workers for long."""
+        if self._client.status != "running":
+            raise KerasXorError(f"the scheduler {self._scheduler} is gone: start it again")
+        now = time.monotonic()
+        if now < self._asked + 1:  # It takes a moment.
+            return
+        self._asked = now
+        if self._client.nthreads():
+            self._seen = now
+        elif now > self._seen + _PATIENCE:
+            raise KerasXorError(
+                f"the scheduler {self._scheduler} has no workers: start some with dask worker "
+                f"{self._scheduler}"
+            )
 
 
 def _tasks(groups):
