@@ -53,21 +53,27 @@ def configuration(model):
     It is the same for a model that is built again. What Keras cannot serialize is left out, except
     plain attributes: a change of it counts when the model is compiled again.
     """
-    optimizer = {"kind": type(model.optimizer).__name__} | model.optimizer.get_config()
-    del optimizer["name"]
-    if isinstance(optimizer.get("learning_rate"), float):
-        del optimizer["learning_rate"]
-    weights = [thing for w in model.trainable_variables for thing in (w.constraint, w.regularizer)]
     layers = model._flatten_layers()
-    loss = model._compile_loss
-    losses = [*tf.nest.flatten(model.loss), getattr(loss, "_user_loss_weights", None)]
-    things = [optimizer, *layers, *weights, *losses, model.compute_loss, keras.config.epsilon()]
+    weights = [thing for w in model.trainable_variables for thing in (w.constraint, w.regularizer)]
+    loss_weights = getattr(model._compile_loss, "_user_loss_weights", None)
+    losses = [*tf.nest.flatten(model.loss), loss_weights, model.compute_loss]
+    things = [*layers, *weights, *losses, keras.config.epsilon()]
     with no_warnings():  # Keras warns of a lambda.
-        text = repr([*map(_described, things)])
+        text = repr([_optimizer_of(model), *map(_described, things)])
     text = re.sub(r"'(shared_object_id|seed)': \d+", "", text)
     for number, layer in enumerate(layers):
         text = text.replace(repr(layer.name), f"'layer {number}'")
     return text
+
+
+def _optimizer_of(model):
+    kind = type(model.optimizer)
+    config = _serialized(model.optimizer, kind.get_config)
+    if isinstance(config, dict):
+        config.pop("name", None)
+        if isinstance(config.get("learning_rate"), float):
+            del config["learning_rate"]
+    return kind.__name__, config
 
 
 def _described(thing):

@@ -170,7 +170,7 @@ def _settings_of(cells):
 
 
 def _described(model):
-    return configuration(model), repr(model.optimizer.get_config().get("learning_rate"))
+    return configuration(model), float(model.optimizer.learning_rate)
 
 
 def _digest_of(path):
