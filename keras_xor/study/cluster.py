@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import importlib.metadata
 import pickle
 import threading
 import time
@@ -10,7 +11,6 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-import keras_xor
 from keras_xor.checks import KerasXorError
 from keras_xor.runtime import held_interrupts
 from keras_xor.study.groups import train_group
@@ -119,8 +119,9 @@ def _result(future):
 
 
 def _versions():
-    packages = {"tensorflow": tf, "keras": keras, "numpy": np, "keras_xor": keras_xor}
-    return {name: package.__version__ for name, package in packages.items()}
+    imported = {"tensorflow": tf, "keras": keras, "numpy": np}
+    versions = {name: package.__version__ for name, package in imported.items()}
+    return versions | {"keras_xor": importlib.metadata.version("keras_xor")}
 
 
 def train_remotely(versions, group, model):
