@@ -15,7 +15,7 @@ from conftest import ROOT, largest_file, one_line
 
 import keras_xor
 from keras_xor import Recipe, plots, seed_study, sweep
-from keras_xor.study import groups, rows, summary
+from keras_xor.study import groups, rows, runs, summary
 
 STEPS = {"epochs": 2, "steps_per_epoch": 40}
 GRID = [
@@ -188,6 +188,20 @@ def test_damaged_files_are_told(tmp_path, interrupted, name, damage):
     (tmp_path / name).write_text(damage((tmp_path / name).read_text()))
     with pytest.raises(keras_xor.KerasXorError, match=r"a.study to start over|is damaged: delete"):
         sweep(**options, resume=True)
+
+
+def test_old_rows_stay_until_there_are_new_ones(tmp_path, monkeypatch):
+    options = {"recipes": RECIPES, "seeds": 2, "file": tmp_path / "a.csv"}
+    sweep(**options)
+    before = (tmp_path / "a.csv").read_bytes()
+
+    def stop(*_):
+        raise Stopped
+
+    monkeypatch.setattr(runs, "_train", stop)
+    with pytest.raises(Stopped):
+        sweep(**options)
+    assert [file.read_bytes() for file in tmp_path.iterdir()] == [before]
 
 
 def test_full_disk(tmp_path, interrupted):

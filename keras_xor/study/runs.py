@@ -108,7 +108,7 @@ def sweep(recipes, seeds=checks.SEEDS, seed=0, file=None, resume=False, verbose=
     try:
         _train([groups[number] for number in left], scheduler, done, bar.add)
     except KeyboardInterrupt:
-        if rows_file:
+        if rows_file and finished:
             rows_file.write(finished)
         raise
     if rows_file:
