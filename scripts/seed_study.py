@@ -60,6 +60,8 @@ def check_together(parser, args):
         parser.error(f"--model has its own network, loss and optimizer: leave out {unused[0]}")
     if args.resume and not args.csv:
         parser.error("--resume continues the file from --csv: add --csv")
+    if args.device and args.scheduler:
+        parser.error("--device is of this machine, but --scheduler trains on others: leave out one")
     if args.to_file and len(varied) > 4:
         parser.error(f"--to-file draws up to 4 options with several values, not {len(varied)}")
 
@@ -74,11 +76,11 @@ def main(args):
         print(map_of(args.recipes, studies))
     else:
         report(studies[0], article_of(args))
-    if args.to_file:
-        keras_xor.plots.save(picture(args, studies), args.to_file)
     if outputs:
         print()
     for name, file in outputs.items():
+        if name == "picture":
+            keras_xor.plots.save(picture(args, studies), file)
         print(f"{name + ':':<8} {file}")
 
 
@@ -91,7 +93,13 @@ def study(args):
     verbose = 1 if sys.stdout.isatty() else 2 if len(cells) > 1 else 0
     try:
         return keras_xor.sweep(
-            *(cells, args.seeds, args.seed, args.csv, args.resume, verbose, args.scheduler)
+            cells,
+            seeds=args.seeds,
+            seed=args.seed,
+            file=args.csv,
+            resume=args.resume,
+            verbose=verbose,
+            scheduler=args.scheduler,
         )
     except KeyboardInterrupt:
         if args.csv:

@@ -70,7 +70,7 @@ def test_models_beside_recipes():
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        ({"recipes": []}, "recipes must be a list with some, not"),
+        ({"recipes": []}, "recipes must be a list of at least one"),
         ({"recipes": Recipe()}, "recipes must be a list"),
         ({"recipes": [Recipe(), "x"]}, "recipe must be a keras_xor.Recipe"),
         ({"recipes": [(Recipe(), "x")]}, "model must be a keras.Model"),
@@ -136,9 +136,12 @@ def interrupted(monkeypatch):
 
 
 RECIPES = [Recipe(**STEPS, learning_rate=rate) for rate in (0.01, 1e30, 0.3)]
+LOSSES = [Recipe(**STEPS, loss=loss) for loss in ("mse", "mae")]
 
 
-@pytest.mark.parametrize("cells", [RECIPES, [(Recipe(**STEPS), own_model(n)) for n in (2, 3)]])
+@pytest.mark.parametrize(
+    "cells", [RECIPES, LOSSES, [(Recipe(**STEPS), own_model(n)) for n in (2, 3)]]
+)
 def test_an_interrupted_sweep_is_continued_to_the_same_bytes(tmp_path, interrupted, cells):
     options = {"recipes": cells, "seeds": 5, "seed": 4}
     whole = sweep(**options, file=tmp_path / "whole.csv")
@@ -158,8 +161,8 @@ def test_an_interrupted_sweep_is_continued_to_the_same_bytes(tmp_path, interrupt
         ({"seeds": 6}, r"seeds \(5, not 6\)"),
         ({"recipes": RECIPES[:2]}, r"learning_rate \(0.01 1e\+30 0.3, not 0.01 1e\+30\)"),
         ({"recipes": [Recipe(epochs=1), RECIPES[1]]}, r"epochs \(2, not 1 2\)"),
-        ({"recipes": [own_model(2)]}, r"model \(None, not"),
-        ({"recipes": [(Recipe(**STEPS), own_model(2)), *RECIPES[1:]]}, r"model \(None, not"),
+        ({"recipes": [own_model(2)]}, r"model \(none, not"),
+        ({"recipes": [(Recipe(**STEPS), own_model(2)), *RECIPES[1:]]}, r"model \(none, not"),
         ({"resume": False}, "is of an unfinished study: resume it, or delete"),
     ],
 )
@@ -229,6 +232,7 @@ def wired(*kinds, weight=1.0, delta=1.0):
     "other",
     [
         lambda model: [(RECIPES[0], model), RECIPES[0]],
+        lambda model: [RECIPES[0], RECIPES[0]],
         lambda model: [RECIPES[0], (RECIPES[0], wired("relu", "relu"))],
         lambda model: [RECIPES[0], (RECIPES[0], wired("tanh", "relu", weight=9.0))],
         lambda model: [RECIPES[0], (RECIPES[0], wired("tanh", "relu", delta=0.1))],
@@ -299,6 +303,7 @@ def test_script_studies_a_model_with_several_batch_sizes(script, tmp_path):
         (["--learning-rate", 0.1, "x"], "argument --learning-rate: it must be a finite number"),
         (["--optimizer", "sgd", "adam", "--momentum", 0.9], "adam has no momentum"),
         (["--nesterov", "maybe"], "invalid choice: 'maybe'"),
+        (["--device", "cpu", "--scheduler", "tcp://a:1"], "leave out one"),
         (["--resume"], "--resume continues the file from --csv: add --csv"),
         (
             [
@@ -437,6 +442,7 @@ def test_a_chart_of_one_field_draws_its_interval(name):
     ("recipes", "studies", "complaint"),
     [
         ([Recipe()], [], "the same length"),
+        ([], [], "of at least 1"),
         ([Recipe()], [made_up(5)], "must differ in 1 to 4 fields to be charted, not 0"),
         (recipes_of("optimizer"), [[], []], "rows must be what"),
     ],

@@ -4,6 +4,7 @@ import altair as alt
 
 from keras_xor.checks import KerasXorError
 from keras_xor.plots.common import SIGNATURE
+from keras_xor.recipe import check_recipe
 from keras_xor.study.rows import labels_of
 from keras_xor.study.summary import summary
 
@@ -29,8 +30,10 @@ def share_learned(recipes, studies):
         KerasXorError: the lists differ in length, or the recipes differ in another number of
             fields.
     """
-    if len(recipes) != len(studies):
-        raise KerasXorError("recipes and studies must have the same length")
+    if not recipes or len(recipes) != len(studies):
+        raise KerasXorError("recipes and studies must have the same length, of at least 1")
+    for recipe in recipes:
+        check_recipe(recipe)
     labels = labels_of([(recipe, None) for recipe in recipes])
     fields = [*labels[0]]
     if not 1 <= len(fields) <= _MOST_FIELDS:
@@ -116,7 +119,8 @@ def _map(fields, rows):
 def _facet(field, place, rows):
     header = alt.Header(title=None, labelExpr=f"'{_title(field)}: ' + datum.value", labelPadding=4)
     order = [*dict.fromkeys(row[field] for row in rows)]
-    return getattr(alt, place.title())(f"{field}:N", sort=order, header=header)
+    kind = {"column": alt.Column, "row": alt.Row}[place]
+    return kind(f"{field}:N", sort=order, header=header)
 
 
 def _title(field):

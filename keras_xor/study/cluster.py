@@ -79,8 +79,11 @@ def _tasks(groups):
 
     dumps, versions = functools.cache(pickle.dumps), _versions()
     for group in groups:
-        arguments = versions, group._replace(model=None), dumps(group.model)
-        yield call, pickle.dumps((train_remotely, *arguments))
+        try:
+            model = dumps(group.model)
+        except Exception as error:  # A model may hold anything.
+            raise KerasXorError(f"this model cannot be sent to a cluster: {error}") from error
+        yield call, pickle.dumps((train_remotely, versions, group._replace(model=None), model))
 
 
 @contextlib.contextmanager
@@ -113,7 +116,7 @@ def _result(future):
         while reason := reasons[-1].__cause__:
             reasons.append(reason)
         raise KerasXorError(
-            f"a worker failed: install the same keras_xor there, and look at its log. "
+            "a worker failed: look at its log, and install the same versions there as here. "
             f"{'; '.join(f'{type(reason).__name__}: {reason}' for reason in reasons)}"
         ) from error
 
@@ -130,7 +133,7 @@ def train_remotely(versions, group, model):
     Args:
         versions: Dict of the versions that the worker must have, by package.
         group: The `Group`, without its model.
-        model: The pickled model, or `None`.
+        model: The model or `None`, pickled.
 
     Returns:
         The rows of the group.

@@ -30,7 +30,7 @@ from keras_xor.study.summary import POINTS
 from keras_xor.study.trial import check_training
 
 _LARGE_STUDY = 16  # Groups, from which on they grow
-_GROUP = 256, 512  # Runs in a group, at least and at most: more are faster, but for fewer cores
+_GROUP = 256, 512  # About how many runs are in a group: more are faster, but for fewer cores
 _MOST_NUMBERS = 2**22  # Weights and activations of a group, or random words drawn at once
 _MOST_WORK = 2**26  # Weights of a group, times the steps that it trains at once
 
@@ -45,7 +45,7 @@ class Group(NamedTuple):
         recipe: Their `Recipe`.
         model: A compiled `keras.Model` in place of the recipe's network, or `None`.
         seeds: List of their seeds.
-        runs: How many runs the program trains: some may be in vain.
+        runs: How many runs the program trains. A smaller last group is padded.
     """
 
     cell: int
@@ -91,9 +91,9 @@ def _parameters(recipe, model=None):
 
 def check_cell(recipe, model, report, stopped):
     """Raise `KerasXorError` unless a study can train the network of `recipe`, or `model`."""
-    if stopped.is_set():
-        return
     with _ONE_AT_A_TIME:
+        if stopped.is_set():
+            return
         if model is None:
             _check_optimizer(_of_same_program(recipe))
         else:
@@ -119,17 +119,19 @@ def train_group(group, report, stopped):
     Args:
         group: The `Group`.
         report: What to call with the number of steps done in all runs, every now and then.
-        stopped: A `threading.Event` that ends the training, in vain.
+        stopped: A `threading.Event` that ends the training early.
 
     Returns:
-        A list of one dict per run, as from `seed_study`.
+        A list of one dict per run, as from `seed_study`; an empty one if it was stopped.
     """
     recipe, model = group.recipe, group.model
     if model is not None:
         with _one_line_errors():
             return _rows(group, model, {}, report, stopped)
     values = {"learning_rate": recipe.learning_rate, "momentum": recipe.momentum}
-    return _rows(group, _model_of(_of_same_program(recipe)), values, report, stopped)
+    with _ONE_AT_A_TIME:  # Threads would build the same model twice.
+        model = _model_of(_of_same_program(recipe))
+    return _rows(group, model, values, report, stopped)
 
 
 @contextlib.contextmanager
@@ -164,6 +166,8 @@ def _of_same_program(recipe):
 def _rows(group, model, values, report, stopped):
     recipe, runs = group.recipe, group.runs
     with _ONE_AT_A_TIME:  # TensorFlow would trace the same program twice.
+        if stopped.is_set():
+            return []
         program = program_of(model, runs)
         train = program.train
     padded = group.seeds + group.seeds[:1] * (runs - len(group.seeds))

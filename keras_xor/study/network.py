@@ -181,7 +181,7 @@ def gives_logits(model):
 
 
 def _gives_probabilities(model):
-    """Whether no weights lead to an output outside [0, 1]; a loss may know a sigmoid's logits."""
+    """Whether outputs stay in [0, 1] for random weights; Keras may find a sigmoid's logits."""
     rng = np.random.default_rng(0)
     for _ in range(4):
         weights = [rng.normal(size=w.shape, scale=3).astype("float32") for w in model.weights]

@@ -7,8 +7,7 @@ import time
 
 from keras_xor import checks
 from keras_xor.checks import KerasXorError, shown
-from keras_xor.files.reading import opening
-from keras_xor.files.writing import MARK, check_writable, replacing, replacing_all
+from keras_xor.files.writing import MARK, check_writable, replacing_all
 from keras_xor.study.network import configuration
 from keras_xor.study.summary import POINTS
 
@@ -54,7 +53,10 @@ class RowsFile:
         self._beside = self._path.with_suffix(".study")
         for file in (self._path, self._beside):
             check_writable(file)
-        labels = labels_of(cells)
+        labels = [
+            {f"recipe_{name}" if name in _COLUMNS else name: text for name, text in label.items()}
+            for label in labels_of(cells)
+        ]
         self._groups = [(group.seeds, labels[group.cell]) for group in groups]
         self._header = [*_COLUMNS, *labels[0]]
         self._settings = settings | _settings_of(cells)
@@ -87,15 +89,14 @@ class RowsFile:
 
     def _check_beside(self):
         try:
-            with opening(self._beside, "study") as file:
-                told = json.load(file)
+            told = json.loads(self._beside.read_text(encoding="utf-8"))
             settings, digests = told["settings"], told["rows"]
             differences = [
                 f"{name} ({_text(settings.get(name))}, not {_text(value)})"
                 for name, value in self._settings.items()
                 if settings.get(name) != value
             ]
-        except (AttributeError, KeyError, RecursionError, TypeError, ValueError):
+        except (AttributeError, KeyError, OSError, RecursionError, TypeError, ValueError):
             raise KerasXorError(f"{self._beside} is damaged: delete it to start over") from None
         if differences:
             raise KerasXorError(
@@ -127,9 +128,10 @@ class RowsFile:
     def write(self, finished):
         """Write the rows of finished groups, and the file that says what they are of.
 
-        That file is replaced first. If the process is killed in between, it knows both rows.
+        That file is replaced first. If the process is killed in between, it knows both contents.
         """
-        known = [_digest_of(self._path)] if self._beside.exists() else []
+        ours = self._beside.exists() and self._path.exists()
+        known = [_digest_of(self._path)] if ours else []
         with replacing_all([self._beside, self._path]) as (beside, rows):
             self._write_rows(rows, finished)
             told = {"settings": self._settings, "rows": [*known, _digest_of(rows)]}
@@ -137,13 +139,8 @@ class RowsFile:
 
     def finish(self, finished):
         """Write all rows."""
-        with replacing(self._path) as rows:
-            self._write_rows(rows, finished)
+        self.write(finished)
         self._beside.unlink(missing_ok=True)
-
-    def is_unfinished(self):
-        """Whether there is something to continue from."""
-        return self._beside.exists()
 
     def _write_rows(self, path, finished):
         with path.open("w", newline="", encoding="utf-8") as file:
@@ -164,9 +161,8 @@ def _settings_of(cells):
     settings = [recipe.settings() for recipe, _ in cells]
     together = {name: " ".join({each[name]: None for each in settings}) for name in settings[0]}
     models = [model and _described(model) for _, model in cells]
-    if not any(models):
-        return together
-    return together | {"model": hashlib.sha256(repr(models).encode()).hexdigest()[:16]}
+    digest = hashlib.sha256(repr(models).encode()).hexdigest()[:16]
+    return together | {"model": digest if any(models) else "none"}
 
 
 def _described(model):

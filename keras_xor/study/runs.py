@@ -42,7 +42,7 @@ def seed_study(recipe=GUIDE, seeds=checks.SEEDS, seed=0, model=None, verbose=0):
         "steps_to_learn", the step, counted from 1, after which all four points stay
         correctly classified, or `None` if they are not at the end. Where `train` would say
         that a run diverged, the probabilities are nan, and the loss is the one it would show. If
-        the loss of `model` is `from_logits`, the probabilities are sigmoids of its outputs.
+        the outputs of `model` are logits, the probabilities are their sigmoids.
 
     Raises:
         KerasXorError: an argument is out of range; the model or its optimizer is one that a
@@ -56,7 +56,8 @@ def seed_study(recipe=GUIDE, seeds=checks.SEEDS, seed=0, model=None, verbose=0):
 def sweep(recipes, seeds=checks.SEEDS, seed=0, file=None, resume=False, verbose=0, scheduler=None):
     """Study many recipes or models, each with the same seeds.
 
-    Recipes that differ only in learning rate, momentum, batch size and steps share a program.
+    Recipes that differ only in learning rate, momentum (other than 0), batch size and steps share
+    a program.
 
     Args:
         recipes: List of `Recipe`s; of compiled `keras.Model`s, to be trained in the steps and
@@ -84,6 +85,7 @@ def sweep(recipes, seeds=checks.SEEDS, seed=0, file=None, resume=False, verbose=
     cells = _cells(recipes)
     seeds = checks.seeds(seeds, "seeds")
     seed = checks.seed(seed, "seed")
+    resume = checks.switch(resume, "resume")
     verbose = checks.whole_number(verbose, "verbose", lowest=0, highest=2)
     run_seeds = np.random.SeedSequence(seed).generate_state(seeds, np.uint64).tolist()
     groups = groups_of(cells, run_seeds)
@@ -107,7 +109,7 @@ def sweep(recipes, seeds=checks.SEEDS, seed=0, file=None, resume=False, verbose=
 
     try:
         _train([groups[number] for number in left], scheduler, done, bar.add)
-    except KeyboardInterrupt:
+    except (KerasXorError, KeyboardInterrupt):
         if rows_file and finished:
             rows_file.write(finished)
         raise
@@ -136,11 +138,14 @@ def _rows_of(cell, groups, finished):
 def _cells(recipes):
     """The pairs of a `Recipe` and a model, or `None`, that `recipes` stand for."""
     if not isinstance(recipes, list | tuple) or not recipes:
-        raise KerasXorError(f"recipes must be a list with some, not {shown(recipes)}")
+        raise KerasXorError(
+            f"recipes must be a list of at least one recipe or model, not {shown(recipes)}"
+        )
     return [*map(_cell, recipes)]
 
 
 def _cell(thing):
+    """A cell of a sweep: a `Recipe`, and the model in place of its network or `None`."""
     recipe, model = thing, None
     if isinstance(thing, keras.Model):
         recipe, model = GUIDE, thing

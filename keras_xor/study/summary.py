@@ -31,7 +31,7 @@ def summary(rows, article=ARTICLE):
         quantiles, percentiles and median loss are nan.
 
     Raises:
-        KerasXorError: there are no rows.
+        KerasXorError: `rows` is not what `seed_study` returned.
     """
     check_rows(rows)
     answers = np.array([[row[point] for point in POINTS] for row in rows])
