@@ -6,7 +6,7 @@ from pathlib import Path
 from keras_xor.runtime import silence
 
 with silence():
-    from keras_xor.files import checkpoint
+    from keras_xor.files import pace
 
-checkpoint.SECONDS, checkpoint.SHARE = 0, 1
+pace.SECONDS, pace.SHARE = 0, 1
 runpy.run_path(str(Path(__file__).parents[1] / "scripts" / "train.py"), run_name="__main__")

@@ -7,7 +7,7 @@ from conftest import one_line
 
 import keras_xor
 from keras_xor import Recipe
-from keras_xor.files import Checkpoint, Recorder
+from keras_xor.files import Checkpoint, Recorder, pace
 from keras_xor.files import checkpoint as checkpoints
 
 
@@ -25,8 +25,8 @@ class Kill(keras.callbacks.Callback):
 
 @pytest.fixture
 def file(tmp_path, monkeypatch):
-    monkeypatch.setattr(checkpoints, "SECONDS", 0)
-    monkeypatch.setattr(checkpoints, "SHARE", np.inf)
+    monkeypatch.setattr(pace, "SECONDS", 0)
+    monkeypatch.setattr(pace, "SHARE", np.inf)
     return tmp_path / "a.checkpoint"
 
 
@@ -94,7 +94,7 @@ def test_checkpoints_are_some_seconds_apart(tmp_path, monkeypatch):
         written.append(clock.now)
         clock.now += 1
 
-    monkeypatch.setattr(checkpoints, "time", clock)
+    monkeypatch.setattr(pace, "time", clock)
     monkeypatch.setattr(checkpoints, "_save", save)
     checkpoint = Checkpoint(tmp_path / "a.checkpoint", {})
     checkpoint.set_model(keras_xor.build_model())

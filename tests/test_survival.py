@@ -15,7 +15,7 @@ import pytest
 from conftest import ROOT, largest_file, one_line
 
 import keras_xor
-from keras_xor.files import checkpoint
+from keras_xor.files import pace
 
 RUN = (
     *("--epochs", "500", "--steps-per-epoch", "200", "--seed", "5"),
@@ -175,12 +175,12 @@ def bytes_in(folder):
 @pytest.mark.parametrize(
     ("size", "seconds", "named"),
     [
-        (20_000, checkpoint.SECONDS, "xor.keras and xor.csv and xor.npz"),
+        (20_000, pace.SECONDS, "xor.keras and xor.csv and xor.npz"),
         (500, 0, "xor.checkpoint"),
     ],
 )
 def test_full_disk(script, monkeypatch, tmp_path, trained_before, size, seconds, named):
-    monkeypatch.setattr(checkpoint, "SECONDS", seconds)
+    monkeypatch.setattr(pace, "SECONDS", seconds)
     with largest_file(size):
         status, output, errors = script("train.py", *SHORT_RUN, "--record", "--seed", "7")
     assert (status, output) == (1, "")
@@ -227,7 +227,7 @@ def test_a_model_path_that_is_a_link(script, tmp_path):
 
 @pytest.mark.parametrize("learning_rate", ["1e30", "1e38"])
 def test_divergence(script, monkeypatch, tmp_path, trained_before, learning_rate):
-    monkeypatch.setattr(checkpoint, "SECONDS", 0)
+    monkeypatch.setattr(pace, "SECONDS", 0)
     status, output, errors = script("train.py", *SHORT_RUN, "--learning-rate", learning_rate)
     assert (status, output) == (1, "")
     assert "training diverged in epoch 1 with a loss of" in one_line(errors)

@@ -15,6 +15,7 @@ from conftest import ROOT, largest_file, one_line
 
 import keras_xor
 from keras_xor import Recipe, plots, seed_study, sweep
+from keras_xor.files import pace
 from keras_xor.study import groups, rows, runs, summary
 
 STEPS = {"epochs": 2, "steps_per_epoch": 40}
@@ -117,8 +118,8 @@ class Stopped(KeyboardInterrupt):
 def interrupted(monkeypatch):
     """Sweep into a file, interrupted after some groups."""
     monkeypatch.setattr(groups, "_GROUP", (2, 2))
-    monkeypatch.setattr(rows, "_SECONDS", 0)
-    monkeypatch.setattr(rows, "_SHARE", 1e9)
+    monkeypatch.setattr(pace, "SECONDS", 0)
+    monkeypatch.setattr(pace, "SHARE", 1e9)
     update = rows.RowsFile.update
 
     def run(after, **arguments):
@@ -334,8 +335,8 @@ import runpy, sys
 from keras_xor.runtime import import_keras, keras_backend
 keras_backend()
 import_keras()
-from keras_xor.study import rows
-rows._SECONDS, rows._SHARE = 0, 1e9
+from keras_xor.files import pace
+pace.SECONDS, pace.SHARE = 0, 1e9
 sys.argv = ["seed_study.py", *sys.argv[1:]]
 runpy.run_path({script!r}, run_name="__main__")
 """.format(script=str(ROOT / "scripts" / "seed_study.py"))

@@ -1,19 +1,17 @@
 """Checkpoints: everything needed to resume killed training, in one file."""
 
 import contextlib
-import time
 from pathlib import Path
 
 import keras
 
 from keras_xor.checks import KerasXorError
 from keras_xor.files.arrays import read_arrays, write_arrays
+from keras_xor.files.pace import Pace
 from keras_xor.files.reading import opening
 from keras_xor.files.writing import replacing
 from keras_xor.model import build_optimizer
 
-SECONDS = 5.0  # Minimum time between checkpoints
-SHARE = 0.04  # Maximum share of the time spent on checkpoints
 _GROUPS = ("settings", "history", "variables", "record")
 
 
@@ -36,7 +34,7 @@ class Checkpoint(keras.callbacks.History):
         super().__init__()
         self.path, self._recorder = Path(path), recorder
         self._settings = {name: str(value) for name, value in settings.items()}
-        self._due = time.monotonic() + SECONDS
+        self._pace = Pace()
 
     def on_epoch_end(self, epoch, logs=None):
         if self.history and self.history.keys() != (logs or {}).keys():
@@ -44,12 +42,10 @@ class Checkpoint(keras.callbacks.History):
                 f"{self.path} has other metrics than this run: start over without --resume"
             )
         super().on_epoch_end(epoch, logs)
-        start = time.monotonic()
-        if start >= self._due and not self.model.stop_training:
-            if self._may_replace():
-                _save(self._state(), self.path)
-            end = time.monotonic()
-            self._due = end + max(SECONDS, (end - start) / SHARE)
+        if self._pace.is_due() and not self.model.stop_training:
+            with self._pace.saving():
+                if self._may_replace():
+                    _save(self._state(), self.path)
 
     def found(self):
         """Inspect the file.

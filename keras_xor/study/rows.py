@@ -3,17 +3,15 @@
 import csv
 import hashlib
 import json
-import time
 
 from keras_xor import checks
 from keras_xor.checks import KerasXorError, shown
+from keras_xor.files.pace import Pace
 from keras_xor.files.writing import MARK, check_writable, replacing_all
 from keras_xor.study.network import configuration
 from keras_xor.study.summary import POINTS
 
 _COLUMNS = "seed", *POINTS, "loss", "steps_to_learn"
-_SECONDS = 5.0  # Minimum time between writes
-_SHARE = 0.04  # Maximum share of the time spent on writes
 
 
 def labels_of(cells):
@@ -60,7 +58,7 @@ class RowsFile:
         self._groups = [(group.seeds, labels[group.cell]) for group in groups]
         self._header = [*_COLUMNS, *labels[0]]
         self._settings = settings | _settings_of(cells)
-        self._due = time.monotonic() + _SECONDS
+        self._pace = Pace()
 
     def restore(self, resume):
         """The rows of the groups that are finished, as a dict by the number of the group.
@@ -119,11 +117,9 @@ class RowsFile:
 
     def update(self, finished):
         """Write the rows of finished groups, unless that was done a short while ago."""
-        start = time.monotonic()
-        if start >= self._due:
-            self.write(finished)
-            now = time.monotonic()
-            self._due = now + max(_SECONDS, (now - start) / _SHARE)
+        if self._pace.is_due():
+            with self._pace.saving():
+                self.write(finished)
 
     def write(self, finished):
         """Write the rows of finished groups, and the file that says what they are of.
