@@ -47,13 +47,12 @@ def arguments():
 
 def check_together(parser, args):
     guides = settings_of(GUIDE)
-    varied = [
-        name for name in guides if len({settings_of(recipe)[name] for recipe in args.recipes}) > 1
-    ]
+    settings = [settings_of(recipe) for recipe in args.recipes]
+    varied = [name for name in guides if len({each[name] for each in settings}) > 1]
     unused = [
         name
-        for recipe in args.recipes
-        for name, value in settings_of(recipe).items()
+        for each in settings
+        for name, value in each.items()
         if value != guides[name] and name not in OF_MODELS
     ]
     if args.model and unused:

@@ -34,12 +34,8 @@ def _interrupts_at_once():
         yield
         return
     with contextlib.ExitStack() as stack:
-        try:
-            errors = os.dup(2)  # It is silenced meanwhile.
-        except OSError:  # It is closed.
-            errors = stack.enter_context(Path(os.devnull).open("w")).fileno()
-        else:
-            stack.callback(os.close, errors)
+        errors = os.dup(2)  # It is silenced meanwhile.
+        stack.callback(os.close, errors)
 
         def end(signum, frame):
             os.write(errors, f"{Path(sys.argv[0]).name}: interrupted: run it again\n".encode())

@@ -7,7 +7,6 @@ import os
 import sys
 
 from keras_xor.checks import KerasXorError
-from keras_xor.runtime.interrupts import held_interrupts
 from keras_xor.runtime.quiet import silence
 
 
@@ -24,14 +23,11 @@ def keras_backend():
 
 
 def import_keras():
-    """Import Keras and TensorFlow silently, and faster than a plain import.
-
-    Ctrl-C is delayed until the import is done.
-    """
+    """Import Keras and TensorFlow silently, and faster than a plain import."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     gc.disable()
     # TensorFlow logs its first lines before it applies the log level.
-    with held_interrupts(), silence():
+    with silence():
         importlib.import_module("keras")
     gc.freeze()  # Imported objects stay: searching them for garbage takes a second.
     gc.enable()

@@ -38,7 +38,7 @@ def on_cluster(scheduler, groups, done, progressed):
             for future in [future for future in futures if future.done()]:
                 number = futures.pop(future)
                 done(number, _result(future))
-                progressed(groups[number].steps * len(groups[number].seeds))
+                progressed(groups[number].steps_of_all)
             raise_held()
             patience.check()
             time.sleep(0.05)

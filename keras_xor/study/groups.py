@@ -59,6 +59,11 @@ class Group(NamedTuple):
         """The steps of each run."""
         return self.recipe.epochs * self.recipe.steps_per_epoch
 
+    @property
+    def steps_of_all(self):
+        """The steps of all runs together."""
+        return self.steps * len(self.seeds)
+
 
 def groups_of(cells, seeds):
     """Cut the runs of a sweep into groups, in the same way for any number of cores.

@@ -112,10 +112,9 @@ def check_optimizer(optimizer, weights):
     """Raise `KerasXorError` unless many runs may share an optimizer that is applied once.
 
     Args:
-        optimizer: The optimizer of a model.
+        optimizer: The optimizer of a model, which `check_settings` accepts.
         weights: The variables that it trains.
     """
-    check_settings(optimizer)
     if not _trains_runs_as_each_alone(optimizer, weights):
         kind = type(optimizer).__name__
         raise KerasXorError(

@@ -61,13 +61,13 @@ class Program:
         self._inputs = inputs_of(model, *POINTS)
         self._logits = gives_logits(model)
 
-    def start(self, seeds, values=None):
+    def start(self, seeds, values):
         """The `State` of runs before training.
 
         Args:
             seeds: A seed for each run.
             values: Dict of a "learning_rate" and a "momentum" in place of those of the model's
-                optimizer. Defaults to `None`: those of the optimizer.
+                optimizer, or an empty one.
         """
         weights = self._initial_weights(seeds)
         optimizer = stateless_optimizer(
@@ -75,8 +75,8 @@ class Program:
         )
         if values:
             optimizer.learning_rate = values["learning_rate"]
-        if values and values["momentum"]:
-            optimizer.momentum.assign(values["momentum"])
+            if values["momentum"]:
+                optimizer.momentum.assign(values["momentum"])
         return State(
             weights=[tf.constant(weight) for weight in weights],
             optimizer=[
@@ -110,7 +110,7 @@ class Program:
         """
         numbers = [tf.TensorSpec((), tf.int64)] * 4
         counts = tf.TensorSpec((4, self.runs, STEPS), tf.int32)
-        state = self.start(range(self.runs))
+        state = self.start(range(self.runs), {})
         return tf.function(self._train, jit_compile=True, autograph=False).get_concrete_function(
             tf.nest.map_structure(tf.type_spec_from_value, state), counts, *numbers
         )

@@ -119,7 +119,7 @@ def sweep(recipes, seeds=checks.SEEDS, seed=0, file=None, resume=False, verbose=
 
 
 def _steps(groups):
-    return sum(len(group.seeds) * group.steps for group in groups)
+    return sum(group.steps_of_all for group in groups)
 
 
 def _train(groups, scheduler, done, progressed):
