@@ -79,6 +79,7 @@ def test_models_beside_recipes():
         ({"recipes": GRID, "seed": -1}, "seed must be"),
         ({"recipes": GRID, "file": "a.txt"}, "file must end in .csv"),
         ({"recipes": GRID, "verbose": 3}, "verbose must be"),
+        ({"recipes": GRID, "on_progress": 1}, "on_progress must be a function, not 1"),
         ({"recipes": [*GRID, Recipe(optimizer="adafactor")]}, "cannot use Adafactor"),
     ],
 )
@@ -153,6 +154,21 @@ def test_an_interrupted_sweep_is_continued_to_the_same_bytes(tmp_path, interrupt
     np.testing.assert_equal(sweep(**options, file=file, resume=True), whole)
     assert file.read_bytes() == (tmp_path / "whole.csv").read_bytes()
     assert sorted(file.name for file in tmp_path.iterdir()) == ["a.csv", "whole.csv"]
+
+
+def test_progress_is_told_and_can_end_a_sweep():
+    told = []
+    sweep(RECIPES, seeds=5, on_progress=lambda *steps: told.append(steps))
+    steps = 15 * RECIPES[0].epochs * RECIPES[0].steps_per_epoch
+    assert told == sorted(told)
+    assert told[-1] == (steps, steps)
+
+    def stop(steps_done, steps):
+        if steps_done:
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        sweep([Recipe(epochs=10**6)], seeds=5, on_progress=stop)  # Of days.
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from keras_xor.study.rows import RowsFile, labels_of
 from keras_xor.study.summary import summary
 
 
-def seed_study(recipe=GUIDE, seeds=checks.SEEDS, seed=0, model=None, verbose=0):
+def seed_study(recipe=GUIDE, seeds=checks.SEEDS, seed=0, model=None, verbose=0, on_progress=None):
     """Train the network of a recipe, or a model, with many seeds, on all cores.
 
     Each run of a recipe gives the same result as `build_model` and `train` with its seed, up to
@@ -35,6 +35,8 @@ def seed_study(recipe=GUIDE, seeds=checks.SEEDS, seed=0, model=None, verbose=0):
             layers' `get_config` shows it; otherwise, compile it again. Defaults to `None`.
         verbose: 1 for a progress bar with the time left, which counts the steps of all
             runs. Defaults to 0, silent.
+        on_progress: What to call with the steps done and the steps there are, of all runs, every
+            now and then. An exception that it raises ends the study. Defaults to `None`.
 
     Returns:
         A list with one dict of Python numbers per run: "seed"; "y_00", "y_01", "y_10" and
@@ -50,10 +52,20 @@ def seed_study(recipe=GUIDE, seeds=checks.SEEDS, seed=0, model=None, verbose=0):
             Keras raises an error.
     """
     check_recipe(recipe)
-    return sweep([recipe if model is None else (recipe, model)], seeds, seed, verbose=verbose)[0]
+    cell = recipe if model is None else (recipe, model)
+    return sweep([cell], seeds, seed, verbose=verbose, on_progress=on_progress)[0]
 
 
-def sweep(recipes, seeds=checks.SEEDS, seed=0, file=None, resume=False, verbose=0, scheduler=None):
+def sweep(
+    recipes,
+    seeds=checks.SEEDS,
+    seed=0,
+    file=None,
+    resume=False,
+    verbose=0,
+    scheduler=None,
+    on_progress=None,
+):
     """Study many recipes or models, each with the same seeds.
 
     Recipes that differ only in learning rate, momentum (other than 0), batch size and steps share
@@ -74,6 +86,7 @@ def sweep(recipes, seeds=checks.SEEDS, seed=0, file=None, resume=False, verbose=
             0, silent.
         scheduler: The address of a Dask scheduler, such as "tcp://127.0.0.1:8786", whose workers
             train in place of this machine. Defaults to `None`.
+        on_progress: See `seed_study`.
 
     Returns:
         A list with one list of rows per recipe, as from `seed_study`.
@@ -87,6 +100,8 @@ def sweep(recipes, seeds=checks.SEEDS, seed=0, file=None, resume=False, verbose=
     seed = checks.seed(seed, "seed")
     resume = checks.switch(resume, "resume")
     verbose = checks.whole_number(verbose, "verbose", lowest=0, highest=2)
+    if not (on_progress is None or callable(on_progress)):
+        raise KerasXorError(f"on_progress must be a function, not {shown(on_progress)}")
     run_seeds = np.random.SeedSequence(seed).generate_state(seeds, np.uint64).tolist()
     groups = groups_of(cells, run_seeds)
     finished, rows_file = {}, None
@@ -95,8 +110,8 @@ def sweep(recipes, seeds=checks.SEEDS, seed=0, file=None, resume=False, verbose=
         finished = rows_file.restore(resume)
 
     on_all_cores([functools.partial(check_cell, *cell) for cell in cells])
-    bar = keras.utils.Progbar(_steps(groups), verbose=int(verbose == 1))
-    bar.add(_steps(groups[number] for number in finished))
+    progressed = _progress(_steps(groups), verbose, on_progress)
+    progressed(_steps(groups[number] for number in finished))
     left = [number for number in range(len(groups)) if number not in finished]
 
     def done(task, rows):
@@ -108,14 +123,29 @@ def sweep(recipes, seeds=checks.SEEDS, seed=0, file=None, resume=False, verbose=
             _tell(groups[number].cell, cells, groups, finished)
 
     try:
-        _train([groups[number] for number in left], scheduler, done, bar.add)
-    except (KerasXorError, KeyboardInterrupt):
+        _train([groups[number] for number in left], scheduler, done, progressed)
+    except BaseException:  # Also Ctrl-C, and what on_progress raises.
         if rows_file and finished:
             rows_file.write(finished)
         raise
     if rows_file:
         rows_file.finish(finished)
     return [_rows_of(cell, groups, finished) for cell in range(len(cells))]
+
+
+def _progress(steps, verbose, on_progress):
+    """The function to call with every number of steps done."""
+    bar = keras.utils.Progbar(steps, verbose=int(verbose == 1))
+    steps_done = 0
+
+    def progressed(new):
+        nonlocal steps_done
+        steps_done += new
+        bar.add(new)
+        if on_progress:
+            on_progress(steps_done, steps)
+
+    return progressed
 
 
 def _steps(groups):
