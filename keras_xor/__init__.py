@@ -23,7 +23,7 @@ _HOMES = {
 }
 _MODULES = {
     *("data", "model", "training", "prediction"),
-    *("benchmark", "files", "plots", "study"),
+    *("benchmark", "files", "playground", "plots", "study"),
 }
 
 __all__ = ["KerasXorError", "Recipe", *_HOMES]

@@ -83,6 +83,25 @@ def kernel_initializers(recipe, seed):
     return [_with(plain, seed=int(word)) for word in words]
 
 
+def rewind(model, recipe, seed):
+    """Make a model as `build_model(recipe, seed)` returns it, without a new compilation.
+
+    Args:
+        model: What `build_model` returned for `recipe`, or for one of another learning rate.
+        recipe: A `Recipe`.
+        seed: See `build_model`.
+    """
+    layers = [layer for layer in model.layers if layer.weights]
+    for layer, initializer in zip(layers, kernel_initializers(recipe, seed), strict=True):
+        layer.kernel.assign(initializer(layer.kernel.shape))
+        layer.bias.assign(np.zeros(layer.bias.shape))
+    build_optimizer(model)
+    new = _with(model.optimizer, learning_rate=recipe.learning_rate)
+    new.build(model.trainable_variables)
+    for variable, value in zip(model.optimizer.variables, new.variables, strict=True):
+        variable.assign(value)
+
+
 def _with(thing, **options):
     """A copy of a Keras object, changed by the options that it has."""
     config = thing.get_config()

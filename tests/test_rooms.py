@@ -9,7 +9,7 @@ PACKAGE = ROOT / "keras_xor"
 # Each may import those before it, and none after it.
 ROOMS = [
     *("checks", "recipe", "runtime", "data", "model", "training", "prediction"),
-    *("files", "study", "plots", "benchmark", "cli"),
+    *("files", "study", "plots", "benchmark", "cli", "playground"),
 ]
 LIGHT = ["checks", "recipe", "runtime", "cli"]  # What a script needs for its --help.
 

@@ -32,6 +32,7 @@ from keras_xor.checks.numbers import (
     is_number,
     learning_rate,
     momentum,
+    port,
     resolution,
     seed,
     seeds,

@@ -50,6 +50,11 @@ def seeds(value, name="it"):
     return whole_number(value, name, highest=10**6)
 
 
+def port(value, name="it"):
+    """An int from 0 to 65535; 0 is any port that is free."""
+    return whole_number(value, name, lowest=0, highest=65535)
+
+
 def hidden_units(value, name="it"):
     """A tuple of 1 to 4 ints from 1 to 256, one per hidden layer, also from 8 or "4x4"."""
     units = value.split("x") if isinstance(value, str) else value

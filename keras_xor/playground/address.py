@@ -1,0 +1,55 @@
+"""A recipe and a seed as the settings in the address of a page."""
+
+import urllib.parse
+
+from keras_xor import checks
+from keras_xor.checks import KerasXorError, shown
+from keras_xor.playground.run import check_length
+from keras_xor.recipe import GUIDE, Recipe
+
+_WORDS = {"False": False, "True": True}
+_OF_MARIMO = ("include-code", "show-code")
+
+
+def settings_of_address(query):
+    """The recipe and the seed of an address.
+
+    Args:
+        query: Dict of texts by name, as after the question mark of an address: "seed", and the
+            names of the fields of `Recipe`. Those that are missing are the guide's, and 0.
+
+    Returns:
+        A tuple `(recipe, seed, problem)`. If a name is unknown or a value is out of range, these
+        are the guide's recipe, 0, and one line about it; otherwise, the problem is empty.
+    """
+    try:
+        return *_settings(query), ""
+    except KerasXorError as error:
+        return GUIDE, 0, f"This is the guide's recipe, because of the address: {error}"
+
+
+def _settings(query):
+    names = [*GUIDE.settings(), "seed"]
+    texts = {name: text for name, text in query.items() if name not in _OF_MARIMO}
+    for name, text in texts.items():
+        if name not in names:
+            raise KerasXorError(f"{shown(name)} must be {checks.alternatives(names)}")
+        if not isinstance(text, str):
+            raise KerasXorError(f"{name} must be given once, not {len(text)} times")
+    seed = checks.seed(texts.pop("seed", "0"), "seed")
+    recipe = Recipe(**{name: _WORDS.get(text, text) for name, text in texts.items()})
+    check_length(recipe)
+    return recipe, seed
+
+
+def address_of(recipe, seed=0):
+    """The settings as in an address: a dict of texts by name, `None` for the guide's own."""
+    guide = GUIDE.settings() | {"seed": "0"}
+    settings = recipe.settings() | {"seed": str(seed)}
+    return {name: None if text == guide[name] else text for name, text in settings.items()}
+
+
+def link(recipe, seed=0):
+    """The settings as a link, such as "?hidden_units=2&seed=1"."""
+    settings = address_of(recipe, seed).items()
+    return "?" + urllib.parse.urlencode([(name, text) for name, text in settings if text])
