@@ -42,8 +42,8 @@ class Run:
 
     recipe: Recipe
     seed: int
-    history: keras.callbacks.History
-    weights: list
+    history: keras.callbacks.History = dataclasses.field(repr=False)
+    weights: list = dataclasses.field(repr=False)
     diverged: bool
 
     @functools.cached_property

@@ -1,0 +1,110 @@
+"""Take the README's picture of the page, or with --speed measure how fast it answers.
+
+Needs Chromium, and the extra "dev".
+"""
+
+import contextlib
+import shutil
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+
+from playwright.sync_api import sync_playwright
+
+HERE = Path(__file__).parent
+SCRIPT = HERE.parent / "scripts" / "playground.py"
+# Milliseconds from each key to the frame in which another run is drawn.
+CLOCK = """() => {
+  const root = document.querySelector("marimo-anywidget").shadowRoot;
+  const text = (part) => root.querySelector(part).textContent;
+  const drawn = () => text("figcaption") + text("table");
+  window.times = [];
+  document.addEventListener("keydown", () => {
+    const start = performance.now(), before = drawn();
+    const look = () => requestAnimationFrame(
+      drawn() === before ? look : () => window.times.push(performance.now() - start));
+    look();
+  }, true);
+}"""
+REPLAY = """() => new Promise((done) => {
+  const root = document.querySelector("marimo-anywidget").shadowRoot;
+  const button = root.querySelector("button"), surface = root.querySelector(".surface");
+  const put = CanvasRenderingContext2D.prototype.putImageData;
+  let pictures = 0;
+  CanvasRenderingContext2D.prototype.putImageData = function (...image) {
+    if (this.canvas === surface) pictures++;
+    return put.apply(this, image);
+  };
+  const start = performance.now();
+  button.click();
+  const look = () => button.ariaLabel === "pause"
+    ? setTimeout(look, 10) : done(1000 * pictures / (performance.now() - start));
+  look();
+})"""
+
+
+@contextlib.contextmanager
+def page():
+    command = [sys.executable, SCRIPT, "--no-browser", "--port", "0"]
+    with (
+        subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server,
+        sync_playwright() as playwright,
+    ):
+        address = server.stdout.readline().removeprefix("page: ").strip()
+        browser = playwright.chromium.launch(
+            executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
+        )
+        tab = browser.new_page(viewport={"width": 1280, "height": 860})
+        tab.goto(address)
+        tab.locator(".luck", has_text="95 % interval").wait_for()
+        yield tab
+        browser.close()
+        server.kill()
+
+
+def times(tab, label, keys):
+    """Milliseconds to the picture, for each key in turn on a slider, with rests between."""
+    slider = tab.locator("marimo-slider").filter(has_text=label).get_by_role("slider")
+    tab.evaluate("window.times.length = 0")
+    for number, key in enumerate(keys, start=1):
+        slider.focus()
+        tab.keyboard.press(key)
+        tab.wait_for_function(f"window.times.length === {number}")
+        tab.wait_for_timeout(300)
+    return tab.evaluate("window.times")
+
+
+def speed():
+    with page() as tab:
+        tab.evaluate(CLOCK)
+        measured = {
+            "another seed": times(tab, "seed", ["ArrowRight"] * 30),
+            "another rate": times(tab, "learning rate", ["ArrowRight", "ArrowLeft"] * 15),
+            "a new shape": [],
+            "a shape seen before": [],
+        }
+        for activation in ("tanh", "relu"):
+            tab.locator("marimo-dropdown select").first.select_option(activation)
+            tab.locator(".luck", has_text="95 % interval").wait_for()
+            for kind in ("a new shape", "a shape seen before"):
+                measured[kind] += times(tab, "units in layer 1", ["ArrowRight"] * 8)
+                measured["a shape seen before"] += times(tab, "units in layer 1", ["ArrowLeft"] * 8)
+                measured[kind] += times(tab, "units in layer 1", ["ArrowLeft"] * 7)
+                measured["a shape seen before"] += times(
+                    tab, "units in layer 1", ["ArrowRight"] * 7
+                )
+        for what, milliseconds in measured.items():
+            median = statistics.median(milliseconds)
+            print(f"{what:20} {median:4.0f} ms, the median of {len(milliseconds)}")
+        print(f"{'replay':20} {tab.evaluate(REPLAY):4.0f} pictures a second")
+
+
+def picture():
+    with page() as tab:
+        tab.mouse.move(0, 0)
+        tab.screenshot(path=HERE / "page.png")
+
+
+if __name__ == "__main__":
+    speed() if "--speed" in sys.argv else picture()
