@@ -27,6 +27,13 @@ CLOCK = """() => {
     look();
   }, true);
 }"""
+DRAG = """() => {
+  const root = document.querySelector("marimo-anywidget").shadowRoot;
+  window.drawnAt = [];
+  document.addEventListener("keydown", () => window.pressedAt = performance.now(), true);
+  new MutationObserver(() => window.drawnAt.push(performance.now()))
+    .observe(root.querySelector(".place"), {childList: true});
+}"""
 REPLAY = """() => new Promise((done) => {
   const root = document.querySelector("marimo-anywidget").shadowRoot;
   const button = root.querySelector("button"), surface = root.querySelector(".surface");
@@ -75,6 +82,21 @@ def times(tab, label, keys):
     return tab.evaluate("window.times")
 
 
+def drag(tab, label):
+    """Press a key on a slider every 30 ms; print how many runs were drawn, and the last delay."""
+    slider = tab.locator("marimo-slider").filter(has_text=label).get_by_role("slider")
+    slider.press("Home")
+    tab.wait_for_timeout(1000)
+    tab.evaluate(DRAG)
+    slider.focus()
+    for _ in range(60):
+        tab.keyboard.press("ArrowRight")
+        tab.wait_for_timeout(30)
+    tab.wait_for_timeout(2000)
+    drawn, lag = tab.evaluate("[window.drawnAt.length, window.drawnAt.at(-1) - window.pressedAt]")
+    print(f"{'a drag of 60 moves':20} {drawn} runs, the last {lag:.0f} ms after the last move")
+
+
 def speed():
     with page() as tab:
         tab.evaluate(CLOCK)
@@ -94,6 +116,7 @@ def speed():
                 measured["a shape seen before"] += times(
                     tab, "units in layer 1", ["ArrowRight"] * 7
                 )
+        drag(tab, "seed")
         for what, milliseconds in measured.items():
             median = statistics.median(milliseconds)
             print(f"{what:20} {median:4.0f} ms, the median of {len(milliseconds)}")

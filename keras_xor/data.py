@@ -47,7 +47,7 @@ class StackedXorBatches:
         spec = tf.TensorSpec((None, self._batch_size, 1), tf.uint8)
         options = tf.data.Options()
         options.autotune.enabled = False  # Its thread can delay the end of the data by 30 s.
-        # They would take longer than the first batch.
+        # Optimizing the graph takes longer than the first batch.
         options.experimental_optimization.apply_default_optimizations = False
         self._dataset = tf.data.Dataset.from_generator(
             lambda: self._stacks(), output_signature=({"x1": spec, "x2": spec}, spec)

@@ -83,13 +83,19 @@ def kernel_initializers(recipe, seed):
     return [_with(plain, seed=int(word)) for word in words]
 
 
-def rewind(model, recipe, seed):
-    """Make a model as `build_model(recipe, seed)` returns it, without a new compilation.
+def reset(model, recipe, seed):
+    """Give a model the weights and the optimizer of `build_model(recipe, seed)`, in place.
+
+    It stays compiled, so its next training starts at once.
 
     Args:
-        model: What `build_model` returned for `recipe`, or for one of another learning rate.
+        model: What `build_model` returned for `recipe`, or for a recipe that differs only in
+            learning rate, epochs, steps and batch size.
         recipe: A `Recipe`.
         seed: See `build_model`.
+
+    Raises:
+        KerasXorError: `seed` is out of range.
     """
     layers = [layer for layer in model.layers if layer.weights]
     for layer, initializer in zip(layers, kernel_initializers(recipe, seed), strict=True):

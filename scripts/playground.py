@@ -1,11 +1,10 @@
 """Open the guide as a live page in the browser: change the recipe, and watch the network learn."""
 
-import os
 from pathlib import Path
 
 import keras_xor
 from keras_xor import checks
-from keras_xor.cli import Parser, add_checked, run, say
+from keras_xor.cli import Parser, add_checked, interrupts_at_once, run
 
 NOTEBOOK = Path(__file__).with_name("guide.py")
 
@@ -13,17 +12,14 @@ NOTEBOOK = Path(__file__).with_name("guide.py")
 def arguments():
     parser = Parser(description=__doc__)
     help = "port to listen on, 0 for any that is free"
-    add_checked(parser, "--port", checks.port, 2718, help)
+    add_checked(parser, "--port", checks.port, 2719, help)
     parser.add_argument("--no-browser", action="store_true", help="only print the address")
     return parser.parse_args()
 
 
 def main(args):
-    try:
+    with interrupts_at_once():
         keras_xor.playground.serve(NOTEBOOK, args.port, open_browser=not args.no_browser)
-    except KeyboardInterrupt:
-        say("interrupted: the page has ended")
-        os._exit(130)  # Threads of marimo would wait for ever.
 
 
 if __name__ == "__main__":

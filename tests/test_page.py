@@ -84,6 +84,11 @@ def short(loss):
     return f"{loss:.2e}".replace("e-0", "e-") if loss < 1e-4 else f"{loss:#.4g}"
 
 
+def settings_in(url):
+    query = urllib.parse.parse_qsl(urllib.parse.urlsplit(url).query, keep_blank_values=True)
+    return playground.settings_of_address(dict(query))
+
+
 class Page:
     """The page in a tab of its own, with what it requests and reports."""
 
@@ -112,10 +117,6 @@ class Page:
         for key in keys:
             self.tab.keyboard.press(key)
 
-    def settings(self):
-        query = urllib.parse.urlsplit(self.tab.url).query
-        return playground.settings_of_address(dict(urllib.parse.parse_qsl(query)))
-
     def probabilities(self):
         return [float(y) for y in self.tab.locator(".xor td:nth-child(3)").all_inner_texts()]
 
@@ -137,17 +138,17 @@ class Page:
         """Wait until the page shows a run; return what it should show."""
         recipe, seed, problem = playground.settings_of_address(dict(urllib.parse.parse_qsl(query)))
         assert not problem
-        run = playground.play(recipe, seed)
-        loss = short(run.history.history["loss"][-1])
+        run = playground.train_run(recipe, seed)
+        loss = short(run.history["loss"][-1])
         expect(self.tab.locator("figcaption")).to_contain_text(f"loss {loss},", timeout=20_000)
         return run
 
     def check(self, run):
         """Check that the page shows a run at its end, in text, address and pixels."""
-        expect(self.outcome).to_have_text(playground.outcome(run))
+        expect(self.outcome).to_have_text(playground.outcome_of(run))
         expected = keras_xor.predict(run.model(), *TRUTH_TABLE)
         assert self.probabilities() == pytest.approx(expected.tolist(), abs=1.1e-5)
-        assert self.settings() == (run.recipe, run.seed, "")
+        self.tab.wait_for_url(lambda url: settings_in(url) == (run.recipe, run.seed, ""))
         for x1, x2, y in zip(*TRUTH_TABLE, expected, strict=True):
             red, _, blue, _ = self.pixel(x1, x2)
             if abs(y - 0.5) > 0.1:
@@ -217,7 +218,7 @@ def test_rewinding_keeps_the_first_weights(page):
     page.epoch.focus()
     page.tab.keyboard.press("Home")
     expect(page.tab.get_by_text("epoch 0 of 10")).to_be_visible()
-    expect(page.tab.get_by_text("before the first epoch")).to_be_visible()
+    expect(page.tab.get_by_text("loss, accuracy before epoch 1")).to_be_visible()
     first, pixels = page.probabilities(), [page.pixel(*point) for point in POINTS]
     assert first != last
     model = keras_xor.build_model(seed=0)
@@ -231,7 +232,7 @@ def test_rewinding_keeps_the_first_weights(page):
 def test_every_epoch_is_shown_without_asking_again(page):
     page.open()
     run = page.wait_for("")
-    page.tab.wait_for_timeout(5_000)  # The study of 200 seeds asks meanwhile.
+    expect(page.luck).to_contain_text("95 %", timeout=30_000)  # Until then, it may ask.
     asked = len(page.requests)
     page.epoch.focus()
     for epoch in range(9, -1, -1):
@@ -239,7 +240,7 @@ def test_every_epoch_is_shown_without_asking_again(page):
         expect(page.tab.get_by_text(f"epoch {epoch} of 10")).to_be_visible()
         assert page.probabilities() == pytest.approx(run.probabilities[epoch].tolist(), abs=1e-5)
         if epoch:
-            loss = f"loss {short(run.history.history['loss'][epoch - 1])},"
+            loss = f"loss {short(run.history['loss'][epoch - 1])},"
             expect(page.tab.locator("figcaption")).to_contain_text(loss)
     page.tab.get_by_role("button", name="play").click()
     seen = set()
@@ -291,6 +292,7 @@ def test_presets_are_links(page):
     expect(page.outcome).to_contain_text("It may only be slow: try a larger learning rate")
     page.tab.get_by_role("link", name="linear units at a rate of 10").click()
     expect(page.outcome).to_contain_text("Diverged: in epoch 1")
+    expect(page.tab.get_by_text("The training diverged, so there is nothing").last).to_be_visible()
     expect(page.tab.locator("figcaption")).to_contain_text("loss not a number")
     assert page.tab.locator(".xor td:nth-child(3)").first.inner_text() == "not a number"
     expect(page.tab.locator("marimo-download").first).to_have_attribute("data-disabled", "true")
@@ -300,8 +302,8 @@ def test_presets_are_links(page):
 
 
 def test_an_address_that_is_wrong(page):
-    page.open("learning_rate=-1")
-    expect(page.tab.get_by_text("learning_rate must be above 0, not '-1'")).to_be_visible()
+    page.open("hidden_units=&learning_rate=<b>1</b>")
+    expect(page.tab.get_by_text("hidden_units must be a whole number")).to_be_visible()
     page.check(page.wait_for(""))
 
 
@@ -309,8 +311,10 @@ def test_an_error_is_shown_and_overcome(page):
     page.open("steps_per_epoch=100&momentum=0.5")
     page.control("optimizer").get_by_role("combobox").select_option("adam")
     expect(page.outcome).to_have_text(
-        "Adam has no momentum: leave it out, or use sgd, rmsprop or muon."
+        "Adam has no momentum: leave it out, or use sgd, rmsprop or muon. "
+        "Until then, this is the run before."
     )
+    assert page.tab.locator(".panes").evaluate("(e) => getComputedStyle(e).opacity") == "0.35"
     page.control("optimizer").get_by_role("combobox").select_option("rmsprop")
     page.check(page.wait_for("steps_per_epoch=100&momentum=0.5&optimizer=rmsprop"))
 
@@ -318,12 +322,14 @@ def test_an_error_is_shown_and_overcome(page):
 def test_luck(page):
     page.open("hidden_units=2&learning_rate=0.1&seed=1")
     recipe = Recipe(hidden_units=2, learning_rate=0.1)
-    expected = playground.luck(playground.play(recipe, 1), keras_xor.seed_study(recipe, 200))
+    expected = playground.luck_of(
+        playground.train_run(recipe, 1), keras_xor.seed_study(recipe, 200)
+    )
     expect(page.luck).to_have_text(expected, timeout=30_000)
     page.press("seed", "ArrowRight")
     expect(page.luck).to_have_text("")
     run = page.wait_for("hidden_units=2&learning_rate=0.1&seed=2")
-    expected = playground.luck(run, keras_xor.seed_study(recipe, 200))
+    expected = playground.luck_of(run, keras_xor.seed_study(recipe, 200))
     expect(page.luck).to_have_text(expected, timeout=30_000)
 
 
@@ -350,7 +356,7 @@ def test_take_it_along(page, tmp_path):
     onnx = onnxruntime.InferenceSession(tmp_path / "xor.onnx").run(None, {"x1": x1, "x2": x2})
     np.testing.assert_allclose(onnx[0].ravel(), expected, atol=1e-6)
     rows = keras_xor.files.load_history(tmp_path / "xor.csv")
-    assert [row["loss"] for row in rows] == run.history.history["loss"]
+    assert [row["loss"] for row in rows] == run.history["loss"]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -368,8 +374,12 @@ def test_it_fits_and_is_legible(browser, address, scheme):
         "(e) => [getComputedStyle(e).color, getComputedStyle(document.body).backgroundColor]"
     )
     assert contrast(color, behind) > 7
-    page.tab.locator(".unit").nth(3).tap()
-    expect(page.tab.locator(".readout")).to_contain_text("unit 2 of layer 1: bias")
+    for part, text in {
+        page.tab.locator(".unit").nth(3): "unit 2 of layer 1: bias",
+        page.tab.locator(".surface"): "probability 0.",
+    }.items():
+        part.tap()
+        expect(page.tab.locator(".readout")).to_contain_text(text)
     context.close()
 
 
@@ -409,8 +419,19 @@ def test_only_its_own_pages_are_answered(address):
     for stranger in (f"example.com:{port}", "127.0.0.1:1", f"127.0.0.1.example.com:{port}"):
         assert answer(address, query, Host=stranger) == 403
         assert answer(address, query, Origin=f"http://{stranger}") == 403
+        assert answer(address, "/", Host=stranger) == 403
     assert answer(address, query, Origin="null") == 403
     assert answer(address, query, Origin=f"https://{host}") == 403
+
+
+def test_two_servers_at_once(page):
+    page.open()
+    with serving("--port", "0") as (_, other):
+        second = Page(page.tab.context.new_page(), other).open()
+        for each in (page, second):
+            each.press("seed", "ArrowRight")
+            each.check(each.wait_for("seed=1"))
+        second.tab.close()
 
 
 def test_no_visitor_without_the_token(address):
@@ -434,13 +455,11 @@ def test_the_websocket_admits_only_its_own_pages(address, headers, token, admitt
     parts = urllib.parse.urlsplit(address)
     query = f"session_id=s_{os.urandom(3).hex()}" + (f"&{parts.query}" if token else "")
     url = f"ws://{parts.netloc}/ws?{query}"
-    host = headers.pop("host", None)
-    if host:
-        name, port = parts.netloc.split(":")
-        connection = socket.create_connection((name, int(port)))
-        url = url.replace(parts.netloc, f"{host}:{port}")
-    else:
-        connection = None
+    connection = None
+    if host := headers.get("host"):
+        connection = socket.create_connection((parts.hostname, parts.port))
+        url = url.replace(parts.netloc, f"{host}:{parts.port}")
+        headers = {}
     try:
         with websockets.sync.client.connect(
             url, sock=connection, additional_headers=headers
@@ -465,13 +484,14 @@ def test_ctrl_c_ends_it(browser):
         context = browser.new_context()
         page = Page(context.new_page(), address).open()
         expect(page.luck).to_contain_text("Trying 200 other seeds", timeout=20_000)
+        # On Linux, where the system tells of processes that the server started.
         tasks = Path(f"/proc/{process.pid}/task").iterdir()
         assert "".join((task / "children").read_text() for task in tasks) == ""
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=20)
         context.close()
     assert process.returncode == 130
-    assert one_line(errors) == "playground.py: interrupted: the page has ended"
+    assert one_line(errors) == "playground.py: interrupted: run it again"
 
 
 def test_a_port_in_use(script, address):
@@ -524,11 +544,11 @@ def test_the_guide_is_a_program(tmp_path):
     )
     assert (result.returncode, result.stderr) == (0, "")
     *_, predictions, outcome, luck = result.stdout.splitlines()
-    run = playground.play()
+    run = playground.train_run()
     values = [float(y) for y in re.findall(r"[\d.]+", predictions)]
     assert values == pytest.approx(run.probabilities[-1].tolist(), abs=1e-6)
-    assert outcome == playground.outcome(run)
-    assert luck == playground.luck(run, keras_xor.seed_study(seeds=200))
+    assert outcome == playground.outcome_of(run)
+    assert luck == playground.luck_of(run, keras_xor.seed_study(seeds=200))
 
 
 def test_the_guide_is_a_notebook():

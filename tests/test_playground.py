@@ -1,11 +1,13 @@
 """The page of scripts/playground.py without a browser; test_page.py is about the page itself."""
 
 import dataclasses
-import importlib
+import functools
 import itertools
 import re
 import runpy
 import sys
+import threading
+import time
 import urllib.parse
 
 import keras
@@ -19,6 +21,7 @@ from hypothesis import strategies as st
 import keras_xor
 from keras_xor import KerasXorError, Recipe, checks, playground
 from keras_xor.data import TRUTH_TABLE
+from keras_xor.playground import presets, runs, view
 from keras_xor.playground.layers import outputs_of_layers
 from keras_xor.recipe import GUIDE
 
@@ -32,8 +35,11 @@ WRONG_ADDRESSES = {
     "nesterov=yes": "nesterov must be True or False, not 'yes'",
     "epochs=1e9": "epochs must be a whole number",
     "epochs=1001": "the page trains at most 1000 epochs, not 1001: use train.py",
-    "steps_per_epoch=9007199254740992": "more than ten seconds: use train.py",
-    "hidden_units=256x256x256x256": "more than ten seconds: use train.py",
+    "steps_per_epoch=9007199254740992": "too much for the page: use train.py",
+    "hidden_units=256x256x256x256": "too much for the page: use train.py",
+    "hidden_units=64x64&optimizer=muon&epochs=100": "too much for the page: use train.py",
+    "hidden_units=16x16x16x16&optimizer=adam&epochs=1000": "too much for the page: use train.py",
+    "hidden_units=256x256x256x256&epochs=100&steps_per_epoch=1&batch_size=1": "too much for the",
     "seed=-1": "seed must be a whole number of at least 0",
     "seed=0x10": "seed must be a whole number of at least 0",
 }
@@ -53,13 +59,13 @@ def trained_anew(recipe, seed):
 @pytest.mark.parametrize("optimizer", checks.OPTIMIZERS)
 def test_a_run_is_that_of_a_new_model_to_the_last_bit(optimizer):
     recipe = dataclasses.replace(SHORT, optimizer=optimizer, learning_rate=0.05)
-    playground.play(recipe, 1)  # Leaves a model, and the state of its optimizer.
+    playground.train_run(recipe, 1)  # Leaves a model, and the state of its optimizer.
     assert playground.is_compiled(recipe)
     other = dataclasses.replace(recipe, learning_rate=0.02, epochs=4)
-    run = playground.play(other, 2)
+    run = playground.train_run(other, 2)
     for weight, expected in zip(run.weights, trained_anew(other, 2), strict=True):
         np.testing.assert_array_equal(weight, expected)
-    assert len(run.history.history["loss"]) == 4
+    assert len(run.history["loss"]) == 4
     assert not run.diverged
 
 
@@ -74,35 +80,47 @@ def test_the_same_seed_starts_from_the_same_weights():
         "epochs": 1,
     }
     recipes = [dataclasses.replace(SHORT, **{name: value}) for name, value in changes.items()]
-    first = [weight[0] for weight in playground.play(SHORT, 3).weights]
+    first = [weight[0] for weight in playground.train_run(SHORT, 3).weights]
     for recipe in recipes:
-        for weight, expected in zip(playground.play(recipe, 3).weights, first, strict=True):
+        for weight, expected in zip(playground.train_run(recipe, 3).weights, first, strict=True):
             np.testing.assert_array_equal(weight[0], expected)
-    assert not np.array_equal(playground.play(SHORT, 4).weights[0][0], first[0])
+    assert not np.array_equal(playground.train_run(SHORT, 4).weights[0][0], first[0])
 
 
 def test_another_program_is_compiled_for_another_shape():
     recipe = dataclasses.replace(SHORT, hidden_units=(5, 3))
     assert not playground.is_compiled(recipe)
-    playground.play(recipe)
+    playground.train_run(recipe)
     assert playground.is_compiled(dataclasses.replace(recipe, learning_rate=1, epochs=1))
     assert not playground.is_compiled(dataclasses.replace(recipe, activation="relu"))
 
 
+def test_a_run_with_finite_weights_may_have_diverged():
+    run = playground.train_run(Recipe(activation="relu6", learning_rate=1e20))
+    assert run.diverged
+    assert np.isfinite(run.weights[0]).all()
+    number = re.fullmatch(
+        r"Diverged: in epoch (\d), the loss was (.+)\. Try a smaller learning rate\.",
+        playground.outcome_of(run),
+    )
+    assert int(number[1]) == len(run.history["loss"])
+    assert float(number[2]) == pytest.approx(run.history["loss"][-1], rel=0.01)
+
+
 def test_a_run_that_diverges_is_kept():
-    run = playground.play(dataclasses.replace(SHORT, activation="linear", learning_rate=1e20))
+    run = playground.train_run(dataclasses.replace(SHORT, activation="linear", learning_rate=1e20))
     assert run.diverged
     assert run.steps_to_learn is None
-    assert len(run.weights[0]) == len(run.history.history["loss"]) + 1 == 2
-    assert playground.outcome(run) == (
+    assert len(run.weights[0]) == len(run.history["loss"]) + 1 == 2
+    assert playground.outcome_of(run) == (
         "Diverged: in epoch 1, the loss was not a number. Try a smaller learning rate."
     )
-    drawing = playground.drawing(run)
+    drawing = playground.drawing_of(run)
     assert drawing["loss"] == [None]
     pictures = np.frombuffer(drawing["pictures"][-1], np.int8).reshape(2, -1)
     assert (pictures[0] != -128).all()
     assert (pictures[1] == -128).all()
-    assert not playground.play(SHORT).diverged
+    assert not playground.train_run(SHORT).diverged
 
 
 @pytest.mark.parametrize("activation", checks.ACTIVATIONS)
@@ -121,13 +139,13 @@ def test_outputs_are_those_of_keras(activation):
 
 
 def test_the_drawing_has_the_figures_of_predict():
-    run = playground.play(Recipe(hidden_units=20, epochs=60, steps_per_epoch=20), 5)
-    drawing = playground.drawing(run)
+    run = playground.train_run(Recipe(hidden_units=20, epochs=60, steps_per_epoch=20), 5)
+    drawing = playground.drawing_of(run)
     frames = len(drawing["epochs"])
     assert frames == 51
     assert (drawing["epochs"][0], drawing["epochs"][-1]) == (0, 60)
     assert drawing["units"] == [2, 20, 1]
-    assert drawing["loss"] == run.history.history["loss"]
+    assert drawing["loss"] == run.history["loss"]
     grid = np.frombuffer(drawing["output"], np.float32).reshape(frames, 41, 41)[-1]
     axis = np.linspace(0, 1, 41)
     expected = keras_xor.predict(run.model(), *np.meshgrid(axis, axis[::-1]))
@@ -142,10 +160,10 @@ def test_the_drawing_has_the_figures_of_predict():
 
 
 def test_pictures_show_how_a_unit_differs_from_one_without_input():
-    run = playground.play(dataclasses.replace(SHORT, activation="sigmoid", hidden_units=2), 1)
+    run = playground.train_run(dataclasses.replace(SHORT, activation="sigmoid", hidden_units=2), 1)
     inputs, hidden, _ = (
         np.frombuffer(picture, np.int8).reshape(4, -1, 17, 17)
-        for picture in playground.drawing(run)["pictures"]
+        for picture in playground.drawing_of(run)["pictures"]
     )
     assert (inputs[0, 0, :, 0] == -127).all()
     assert (inputs[0, 0, :, -1] == 127).all()
@@ -159,25 +177,34 @@ def test_pictures_show_how_a_unit_differs_from_one_without_input():
 
 
 OUTCOMES = {
+    "Learned: all four points are right from the start, and stay right.": presets.PUBLIC[-1][2],
     "Learned: all four points are right after 2,000 steps.": GUIDE,
     "2 of 4 points are right after 10,000 steps. It may only be slow": Recipe(activation="sigmoid"),
-    "The network says the same everywhere": Recipe(activation="relu", learning_rate=10),
+    "The network gives the same answer at all four points: try a smaller learning rate": Recipe(
+        activation="relu", learning_rate=10
+    ),
     "It may need longer": Recipe(hidden_units=3, epochs=10, steps_per_epoch=300),
     "3 of 4 points are right after 10,000 steps. The loss no longer falls": Recipe(hidden_units=1),
+    "All units start alike, and stay alike: try another init": Recipe(kernel_initializer="ones"),
+    "try another loss": Recipe(loss="kl_divergence"),
+    "right after 1 step. It may only be slow": Recipe(
+        learning_rate=1e-5, epochs=1, steps_per_epoch=1
+    ),
+    "right after 10,000 steps. It may only be slow": Recipe(learning_rate=1e-5),
 }
 
 
 @pytest.mark.parametrize("sentence", OUTCOMES)
 def test_the_outcome(sentence):
-    run = playground.play(OUTCOMES[sentence], 0)
-    assert sentence in playground.outcome(run)
+    run = playground.train_run(OUTCOMES[sentence], 0)
+    assert sentence in playground.outcome_of(run)
     y = keras_xor.predict(run.model(), *TRUTH_TABLE)
     learned = all((y > 0.5) == np.not_equal(*TRUTH_TABLE))
     assert learned == (run.steps_to_learn is not None) == sentence.startswith("Learned")
 
 
 def test_steps_to_learn_are_those_of_the_epoch_after_which_all_stay_right():
-    run = playground.play(Recipe(epochs=20, steps_per_epoch=200), 1)
+    run = playground.train_run(Recipe(epochs=20, steps_per_epoch=200), 1)
     model, right = run.model(), []
     for epoch in range(21):
         model.set_weights([weight[epoch] for weight in run.weights])
@@ -190,10 +217,10 @@ def test_steps_to_learn_are_those_of_the_epoch_after_which_all_stay_right():
 def test_luck():
     rows = keras_xor.seed_study(Recipe(hidden_units=2, learning_rate=0.1), 40)
     summary = keras_xor.study.summary(rows)
-    run = playground.play(Recipe(hidden_units=2, learning_rate=0.1), 0)
-    sentence = playground.luck(run, rows)
+    run = playground.train_run(Recipe(hidden_units=2, learning_rate=0.1), 0)
+    sentence = playground.luck_of(run, rows)
     numbers = [float(number) for number in re.findall(r"\d+\.?\d*", sentence)]
-    loss = run.history.history["loss"][-1]
+    loss = run.history["loss"][-1]
     assert numbers == [
         40,
         100 * summary["learned"] / 40,
@@ -210,7 +237,7 @@ def test_luck():
         learning_rate=st.floats(1e-30, 1e30, allow_subnormal=False),
         optimizer=st.sampled_from(["sgd", "rmsprop"]),
         momentum=st.floats(0, 1),
-        epochs=st.integers(1, 1_000),
+        epochs=st.integers(1, 100),
     ),
     st.integers(0, 2**200),
 )
@@ -235,25 +262,32 @@ def test_the_address_of_marimo_itself_is_no_setting():
 
 
 def test_presets():
-    text = playground.presets()
+    text = playground.presets_text()
     links = re.findall(r"\]\((.+?)\)", text)
     recipes = [playground.settings_of_address(query_of(link)) for link in links]
     assert [problem for _, _, problem in recipes if problem] == []
     assert len(set(recipes)) == len(links) == 15
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    for where, percentage in re.findall(r"^\| (.+?) \| \[.+\) \| (.+ %) \|$", text, re.MULTILINE):
+    rows = re.findall(r"^\| (.+?) \| \[.+\) \| (.+ %) \|$", text, re.MULTILINE)
+    assert len(rows) == 8
+    for where, percentage in rows:
         assert re.search(rf"^\| {re.escape(where)} .+\| {percentage} \(", readme, re.MULTILINE)
 
 
 def test_presets_do_what_they_say():
-    module = importlib.import_module("keras_xor.playground.presets")
-    recipes = [*module.GOOD.values(), *(recipe for recipe, _ in module.BAD.values())]
+    recipes = [*presets.GOOD.values(), *(recipe for recipe, *_ in presets.BAD.values())]
     studies = keras_xor.sweep(recipes, seeds=200)
     learned = [keras_xor.study.summary(rows)["learned"] for rows in studies]
     assert learned[:4] == [200] * 4
     assert learned[4] < 10
     assert 80 < learned[5] < 130
-    assert playground.play(recipes[6]).diverged
+    slow, stuck, diverged = (
+        playground.outcome_of(playground.train_run(recipe, seed))
+        for recipe, seed, _ in presets.BAD.values()
+    )
+    assert "It may only be slow" in slow
+    assert "The loss no longer falls" in stuck
+    assert "Diverged" in diverged
 
 
 TAKEN = [
@@ -276,16 +310,17 @@ def test_the_lines_of_python_give_the_run():
     recipe = dataclasses.replace(SHORT, hidden_units=(4, 3), momentum=0.5)
     names = {}
     exec(playground.python_lines(recipe, 3), names)
-    run = playground.play(recipe, 3)
+    run = playground.train_run(recipe, 3)
     for weight, expected in zip(names["model"].get_weights(), run.weights, strict=True):
         np.testing.assert_array_equal(weight, expected[-1])
-    assert names["history"].history == run.history.history
+    assert names["history"].history == run.history
 
 
 def test_the_files_are_those_of_the_run(tmp_path):
-    run = playground.play(SHORT, 3)
-    for name, content in playground.files_of(SHORT, 3).items():
-        (tmp_path / name).write_bytes(content)
+    run = playground.train_run(SHORT, 3)
+    for name in playground.FILES:
+        assert playground.can_be_taken(run, name)
+        (tmp_path / name).write_bytes(playground.file_of(SHORT, 3, name))
     model = keras_xor.load_model(tmp_path / "xor.keras")
     for weight, expected in zip(model.get_weights(), run.weights, strict=True):
         np.testing.assert_array_equal(weight, expected[-1])
@@ -293,7 +328,19 @@ def test_the_files_are_those_of_the_run(tmp_path):
     onnx = onnxruntime.InferenceSession(tmp_path / "xor.onnx").run(None, {"x1": x1, "x2": x2})
     np.testing.assert_allclose(onnx[0].ravel(), run.probabilities[-1], atol=1e-6)
     rows = keras_xor.files.load_history(tmp_path / "xor.csv")
-    assert [row["loss"] for row in rows] == run.history.history["loss"]
+    assert [row["loss"] for row in rows] == run.history["loss"]
+
+
+@pytest.mark.parametrize("activation", checks.ACTIVATIONS)
+def test_which_files_can_be_taken(activation):
+    recipe = Recipe(hidden_units=2, activation=activation, steps_per_epoch=1, epochs=1)
+    run = playground.train_run(recipe)
+    assert playground.can_be_taken(run, "xor.keras")
+    if playground.can_be_taken(run, "xor.onnx"):
+        assert playground.file_of(recipe, 0, "xor.onnx")
+    else:
+        with pytest.raises(KerasXorError, match="would not work"):
+            playground.file_of(recipe, 0, "xor.onnx")
 
 
 def fields_of(recipe):
@@ -301,66 +348,170 @@ def fields_of(recipe):
 
 
 def test_the_view_keeps_the_last_run_when_the_next_cannot_be_trained():
-    view = playground.View()
-    run = view.play(**fields_of(SHORT) | {"hidden_units": [8, 0, 0, 0]}, seed=1)
-    drawn = view.drawing
-    assert drawn["outcome"] == playground.outcome(run)
-    assert view.address == playground.address_of(SHORT, 1)
-    assert view.play(**fields_of(SHORT) | {"optimizer": "adam", "momentum": 0.5}) is run
-    assert view.status == "Adam has no momentum: leave it out, or use sgd, rmsprop or muon."
-    assert view.play(**fields_of(SHORT) | {"epochs": 1001}) is run
-    assert view.status.startswith("The page trains at most 1000 epochs")
-    assert view.drawing is drawn
-    assert view.play(**fields_of(SHORT), seed=2).seed == 2
-    assert view.status == ""
+    widget = playground.View()
+    run = widget.train(**fields_of(SHORT) | {"hidden_units": [8, 0, 0, 0]}, seed=1)
+    drawn = widget.drawing
+    assert drawn["outcome"] == playground.outcome_of(run)
+    assert widget.address == playground.address_of(SHORT, 1)
+    assert widget.train(**fields_of(SHORT) | {"optimizer": "adam", "momentum": 0.5}) is run
+    assert widget.problem == "Adam has no momentum: leave it out, or use sgd, rmsprop or muon."
+    widget.study()
+    assert widget.luck == ""
+    assert widget.train(**fields_of(SHORT) | {"epochs": 1001}) is run
+    assert widget.problem.startswith("The page trains at most 1000 epochs")
+    assert widget.drawing is drawn
+    assert widget.train(**fields_of(SHORT), seed=2).seed == 2
+    assert (widget.status, widget.problem) == ("", "")
 
 
 def test_the_view_shows_what_keras_raises(monkeypatch):
     def fail(*args, **options):
         raise MemoryError("no\nmemory")
 
-    view = playground.View()
-    monkeypatch.setattr("keras_xor.playground.run.train", fail)
+    widget = playground.View()
+    monkeypatch.setattr("keras_xor.playground.runs.train", fail)
     recipe = dataclasses.replace(SHORT, hidden_units=7)
-    assert view.play(**fields_of(recipe)) is None
-    assert view.status == "Keras cannot train this: MemoryError: no memory"
+    assert widget.train(**fields_of(recipe)) is None
+    assert widget.problem == "Keras cannot train this: MemoryError: no memory"
     assert not playground.is_compiled(recipe)
     monkeypatch.undo()
-    assert view.play(**fields_of(recipe)).recipe == recipe
+    assert widget.train(**fields_of(recipe)).recipe == recipe
 
 
 def test_the_view_tells_what_it_does():
-    view, said = playground.View(), []
-    view.observe(lambda change: said.append(change["new"]), "status")
+    widget, said = playground.View(), []
+    widget.observe(lambda change: said.append(change["new"]), "status")
     recipe = dataclasses.replace(SHORT, hidden_units=11)
-    view.play(**fields_of(recipe))
-    view.play(**fields_of(recipe))
-    assert said == ["Compiling ...", ""]
+    widget.train(**fields_of(recipe))
+    widget.train(**fields_of(recipe))
+    assert said == ["Compiling, then training ...", ""]
 
 
 def test_the_study_of_the_view():
-    view, run = playground.View(), playground.play(SHORT)
-    view.study(run, is_outdated=lambda: False)
-    assert view.luck == playground.luck(run, keras_xor.seed_study(SHORT, 200))
+    widget = playground.View()
+    run = widget.train(**fields_of(SHORT))
+    widget.study()
+    assert widget.luck == playground.luck_of(run, keras_xor.seed_study(SHORT, 200))
+    widget.train(**fields_of(SHORT), seed=1)
+    assert widget.luck == ""
 
 
-def test_a_study_ends_when_it_is_outdated():
-    view, run = playground.View(), playground.play(Recipe(epochs=1000))
-    said = []
-    view.observe(lambda change: said.append(change["new"]), "luck")
-    view.study(run, is_outdated=lambda: len(said) > 1)  # The whole study takes half a minute.
-    assert len(said) == 2
-    assert all(re.fullmatch(r"Was it luck\? .+ \d %", text) for text in said)
+def test_a_study_ends_when_there_is_another_run():
+    widget, said = playground.View(), []
+    long = Recipe(epochs=1000)  # Its study takes half a minute.
+    widget.train(**fields_of(long))
+
+    def then_train(change):
+        said.append(change["new"])
+        if len(said) == 2:
+            other = threading.Thread(target=widget.train, kwargs=fields_of(SHORT))
+            other.start()
+            widget.unobserve(then_train, "luck")
+
+    widget.observe(then_train, "luck")
+    widget.study()
+    assert all(re.fullmatch(r"Was it luck\? .+ \d+ %", text) for text in said)
+    wait_until(lambda: widget.status == "" and widget.address["epochs"] == "3")
+    assert widget.luck == ""
 
 
-def test_a_recipe_that_a_study_cannot_train():
-    view, run = playground.View(), playground.play(dataclasses.replace(SHORT, optimizer="muon"))
-    view.study(run, is_outdated=lambda: False)
-    assert view.luck.startswith("A study cannot")
+def wait_until(condition):
+    end = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def test_one_study_at_a_time(monkeypatch):
+    at_once, most = 0, 0
+
+    def study(*args, **options):
+        nonlocal at_once, most
+        at_once += 1
+        most = max(most, at_once)
+        time.sleep(0.3)
+        at_once -= 1
+        return rows
+
+    rows = keras_xor.seed_study(SHORT, 3)
+    monkeypatch.setattr(view, "seed_study", study)
+    widgets = [playground.View() for _ in range(3)]
+    for widget in widgets:
+        widget.train(**fields_of(SHORT))
+    in_threads(*(widget.study for widget in widgets))
+    assert most == 1
+    assert all(widget.luck.startswith("Of 3 other seeds") for widget in widgets)
+
+
+def in_threads(*functions):
+    threads = [threading.Thread(target=function) for function in functions]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+@pytest.mark.parametrize(
+    ("recipe", "sentence"),
+    [
+        (dataclasses.replace(SHORT, optimizer="muon"), "A study cannot"),
+        (Recipe(hidden_units=256, steps_per_epoch=10_000, batch_size=1), "Was it luck? 200 other"),
+    ],
+)
+def test_a_recipe_that_a_study_cannot_train(recipe, sentence):
+    widget = playground.View()
+    widget.train(**fields_of(recipe))
+    widget.study()
+    assert widget.luck.startswith(sentence)
+
+
+def test_a_study_that_fails(monkeypatch):
+    def fail(*args, **options):
+        raise MemoryError("no memory")
+
+    widget = playground.View()
+    widget.train(**fields_of(SHORT))
+    monkeypatch.setattr(view, "seed_study", fail)
+    widget.study()
+    assert widget.luck == "Keras cannot train this: MemoryError: no memory"
+
+
+def test_threads_train_the_same_recipe_at_once():
+    runs_of_threads = {}
+
+    def train(seed):
+        runs_of_threads[seed] = [playground.train_run(SHORT, seed) for _ in range(3)]
+
+    in_threads(*(functools.partial(train, seed) for seed in range(4)))
+    for seed, found in runs_of_threads.items():
+        for run in found:
+            for weight, expected in zip(run.weights, trained_anew(SHORT, seed), strict=True):
+                np.testing.assert_array_equal(weight, expected)
+
+
+def test_programs_are_forgotten_in_turn(monkeypatch):
+    monkeypatch.setattr(runs, "_compiled", type(runs._compiled)())
+    monkeypatch.setattr(runs, "_MOST_COMPILED", 2)
+    tiny = dataclasses.replace(SHORT, steps_per_epoch=1)
+    recipes = [dataclasses.replace(tiny, batch_size=size) for size in (1, 2, 3)]
+    for recipe in (recipes[0], recipes[1], recipes[0], recipes[2]):
+        playground.train_run(recipe)
+    assert [playground.is_compiled(recipe) for recipe in recipes] == [True, False, True]
+
+
+def test_controls_are_those_of_the_recipe():
+    recipe = Recipe(hidden_units=(4, 30), learning_rate=0.123, batch_size=7, epochs=3)
+    controls = playground.controls_of(recipe, 2**70)
+    assert set(controls) == {*GUIDE.settings(), "seed"}
+    value = controls.value
+    assert value.pop("seed") == 2**70
+    assert value.pop("hidden_units") == [4, 30, 0, 0]
+    assert Recipe(**value, hidden_units=(4, 30)) == recipe
+    assert playground.panel_of(controls).text.count("<marimo-ui-element") == 15
 
 
 def test_bad_arguments():
     with pytest.raises(KerasXorError, match=r"recipe must be a keras_xor\.Recipe"):
-        playground.play("guide")
+        playground.train_run("guide")
     with pytest.raises(KerasXorError, match="seed must be"):
-        playground.play(GUIDE, -1)
+        playground.train_run(GUIDE, -1)

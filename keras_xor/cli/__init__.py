@@ -15,4 +15,4 @@ from keras_xor.cli.parser import (
     recipes_of,
     settings_of,
 )
-from keras_xor.cli.running import run
+from keras_xor.cli.running import interrupts_at_once, run

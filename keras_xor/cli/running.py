@@ -28,8 +28,8 @@ def run(main, arguments):
 
 
 @contextlib.contextmanager
-def _interrupts_at_once():
-    """Let Ctrl-C end the process within the block: an import takes seconds and saves nothing."""
+def interrupts_at_once():
+    """Let Ctrl-C end the process within the block, which saves nothing: status 130, one line."""
     if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:  # It is ignored.
         yield
         return
@@ -50,7 +50,7 @@ def _status(main, arguments):
     try:
         args = arguments()
         keras_backend()
-        with _interrupts_at_once():
+        with interrupts_at_once():
             import_keras()
         with warnings_in_one_line(), on_device(getattr(args, "device", None)):
             main(args)

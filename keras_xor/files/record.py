@@ -110,3 +110,8 @@ def is_record_of_another(record, path):
         return not all(np.array_equal(states[-1], weight) for states, weight in pairs)
     except ValueError:  # There is no such model, or it has other layers.
         return model_beside(path).exists()
+
+
+def evenly(length, count):
+    """`count` evenly spaced indices of a sequence, including the first and the last."""
+    return np.linspace(0, length - 1, min(count, length)).round().astype(int).tolist()

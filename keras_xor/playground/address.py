@@ -4,11 +4,11 @@ import urllib.parse
 
 from keras_xor import checks
 from keras_xor.checks import KerasXorError, shown
-from keras_xor.playground.run import check_length
+from keras_xor.playground.runs import check_length
 from keras_xor.recipe import GUIDE, Recipe
 
 _WORDS = {"False": False, "True": True}
-_OF_MARIMO = ("include-code", "show-code")
+_OF_MARIMO = ("include-code", "show-code", "theme", "view-as")
 
 
 def settings_of_address(query):
@@ -43,13 +43,21 @@ def _settings(query):
 
 
 def address_of(recipe, seed=0):
-    """The settings as in an address: a dict of texts by name, `None` for the guide's own."""
+    """The settings as in an address.
+
+    Args:
+        recipe: A `Recipe`.
+        seed: The seed. Defaults to 0.
+
+    Returns:
+        A dict of texts by name, with `None` in place of the guide's own values.
+    """
     guide = GUIDE.settings() | {"seed": "0"}
     settings = recipe.settings() | {"seed": str(seed)}
     return {name: None if text == guide[name] else text for name, text in settings.items()}
 
 
 def link(recipe, seed=0):
-    """The settings as a link, such as "?hidden_units=2&seed=1"."""
+    """The settings as a link, such as "?hidden_units=2&seed=1"; see `address_of`."""
     settings = address_of(recipe, seed).items()
     return "?" + urllib.parse.urlencode([(name, text) for name, text in settings if text])

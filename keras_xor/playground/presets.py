@@ -9,17 +9,21 @@ GOOD = {
     "Adam": Recipe(optimizer="adam"),
     "sigmoid units at a rate of 0.1": Recipe(activation="sigmoid", learning_rate=0.1),
 }
+# A recipe, a seed with which it fails, and why it does.
 BAD = {
     "sigmoid units at a rate of 0.01": (
         Recipe(activation="sigmoid"),
+        0,
         "are still near 0.5 after 10,000 steps",
     ),
     "two units": (
         Recipe(hidden_units=2, learning_rate=0.1),
+        2,
         "get stuck with half of all seeds, at a point from which no step leads out",
     ),
     "linear units at a rate of 10": (
         Recipe(activation="linear", learning_rate=10),
+        0,
         "diverge, and could not learn XOR at any rate",
     ),
 }
@@ -114,10 +118,10 @@ PUBLIC = [
 ]
 
 
-def presets():
+def presets_text():
     """The recipes as Markdown, with a link for each."""
     good = " · ".join(f"[{name}]({link(recipe)})" for name, recipe in GOOD.items())
-    bad = " · ".join(f"[{name}]({link(recipe)}) {why}" for name, (recipe, why) in BAD.items())
+    bad = " · ".join(f"[{name}]({link(*run)}) {why}" for name, (*run, why) in BAD.items())
     rows = [
         f"| {where} | [{text}, {recipe.epochs * recipe.steps_per_epoch:,} steps]({link(recipe)}) "
         f"| {learned:.1f} % |"
@@ -127,9 +131,10 @@ def presets():
         [
             f"Recipes that learned with all of 1,000 seeds: {good}\n",
             f"Recipes that fail, and why: {bad}\n",
-            "Recipes of public questions, and the share of 4,000 seeds that learned:\n",
+            "Recipes of public questions, and the share of 4,000 seeds that learned. The README "
+            "says what helps each of them.\n",
             "| where | recipe | learned |",
-            "|---|---|---|",
+            "|:---|:---|---:|",
             *rows,
         ]
     )

@@ -1,8 +1,10 @@
-"""Serve a notebook to the browsers of this machine, and to nobody else."""
+"""Serve a notebook on this machine only, to whoever has the token in its address."""
 
+import logging
+import os
 import secrets
 import socket
-import urllib.parse
+import threading
 import webbrowser
 
 from keras_xor.checks import KerasXorError
@@ -14,12 +16,13 @@ _HEAD = """<style>
 [data-cell-name="_"] .tray > :has(.cm-editor) { display: none; }
 [data-cell-name="_"] .tray { border: none; box-shadow: none; }
 [data-cell-name="_"]:has(.tray):not(:has(.output)) { display: none; }
+.console-output-area { overflow-x: auto; }
 </style>"""
 _REFUSED = "this page can only be opened at its own address"
 
 
 def serve(notebook, port, open_browser=True):
-    """Serve a marimo notebook until Ctrl-C, and print its address.
+    """Serve a marimo notebook until the process ends, and print its address.
 
     Args:
         notebook: Path of the notebook.
@@ -27,7 +30,7 @@ def serve(notebook, port, open_browser=True):
         open_browser: Whether to open the page in the browser. Defaults to True.
 
     Raises:
-        KerasXorError: marimo is not installed, or the port is in use.
+        KerasXorError: marimo is not installed, or the port cannot be listened on.
     """
     with notebook_extra():
         import marimo
@@ -44,31 +47,37 @@ def serve(notebook, port, open_browser=True):
             html_head=_HEAD,
         )
         page = builder.with_app(path="", root=str(notebook)).build()
+        for route in page.routes:
+            route.app.state.port = port  # In the name of the cookie: servers share its host.
+        logging.getLogger("marimo").setLevel(logging.CRITICAL)
         config = uvicorn.Config(
-            _WithCode(_OwnPagesOnly(page, port)),
+            _OwnPagesOnly(_WithCode(page), port),
             log_level="critical",
             lifespan="off",
-            timeout_graceful_shutdown=1,
         )
         address = f"http://{ADDRESS}:{port}/?access_token={token}"
         print(f"page: {address}\nCtrl-C ends it.", flush=True)
-        if open_browser and not webbrowser.open(address):
-            print("There is no browser here: open the address in one.", flush=True)
-        uvicorn.Server(config).run(sockets=[listener])
+        if open_browser:  # In a thread, for browsers in the terminal that block until they end.
+            threading.Thread(target=_open, args=[address], daemon=True).start()
+        # In a thread, so that Ctrl-C remains the caller's.
+        server = threading.Thread(target=uvicorn.Server(config).run, args=[[listener]], daemon=True)
+        server.start()
+        server.join()
 
 
 def _listening(port):
-    listener = socket.socket()
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listener.bind((ADDRESS, port))
+        return socket.create_server((ADDRESS, port))
     except OSError as error:
-        listener.close()
         raise KerasXorError(
-            f"cannot listen on port {port} ({error.strerror}): choose another --port, or 0 for any"
+            f"cannot listen on port {port} ({os.strerror(error.errno)}): choose another --port, "
+            "or 0 for any"
         ) from None
-    listener.listen()
-    return listener
+
+
+def _open(address):
+    if not webbrowser.open(address):
+        print("There is no browser here: open the address in one.", flush=True)
 
 
 class _OwnPagesOnly:
@@ -117,17 +126,18 @@ def _without_frames(send):
 
 
 class _WithCode:
-    """Adds to the address of the page that marimo shows the code, too."""
+    """Redirects to `?show-code=true`, so that marimo shows the code."""
 
     def __init__(self, page):
         self._page = page
 
     async def __call__(self, scope, receive, send):
-        query = urllib.parse.parse_qsl(scope.get("query_string", b"").decode("latin-1"))
-        if scope["type"] != "http" or scope["path"] != "/" or "show-code" in dict(query):
+        query = scope.get("query_string", b"")
+        if scope["type"] != "http" or scope["path"] != "/" or b"show-code=" in query:
             await self._page(scope, receive, send)
             return
-        location = "/?" + urllib.parse.urlencode([*query, ("show-code", "true")])
-        headers = [(b"location", location.encode())]
-        await send({"type": "http.response.start", "status": 307, "headers": headers})
+        location = b"/?" + query.lstrip(b"&") + b"&" * bool(query) + b"show-code=true"
+        await send(
+            {"type": "http.response.start", "status": 307, "headers": [(b"location", location)]}
+        )
         await send({"type": "http.response.body", "body": b""})

@@ -5,7 +5,7 @@ import shlex
 import tempfile
 from pathlib import Path
 
-from keras_xor.cli.parser import settings_of
+from keras_xor.cli import settings_of
 from keras_xor.files import export, save_run
 from keras_xor.model import build_model
 from keras_xor.recipe import GUIDE
@@ -13,9 +13,11 @@ from keras_xor.training import train
 
 FILES = {"xor.keras": "Keras model", "xor.onnx": "ONNX model", "xor.csv": "history as CSV"}
 
+_NOT_IN_ONNX = ("celu", "gelu")
+
 
 def command(recipe, seed=0):
-    """The command that gives a run, such as "python scripts/train.py --seed 1"."""
+    """The command that gives the run of a recipe and a seed."""
     guide = settings_of(GUIDE) | {"--seed": "0"}
     settings = settings_of(recipe) | {"--seed": str(seed)}
     words = [
@@ -28,7 +30,7 @@ def command(recipe, seed=0):
 
 
 def python_lines(recipe, seed=0):
-    """The lines of Python that give a run."""
+    """The lines of Python that give the run of a recipe and a seed."""
     fields = [
         f"{name}={getattr(recipe, name)!r}"
         for name, text in recipe.settings().items()
@@ -45,20 +47,39 @@ def python_lines(recipe, seed=0):
     )
 
 
-@functools.lru_cache(maxsize=4)
-def files_of(recipe, seed=0):
-    """The files of a run, which is trained for them: those of train.py, and an ONNX file.
+def file_of(recipe, seed, name):
+    """A file of a run: one of those of train.py, or an ONNX file.
+
+    It is trained once more, because the Keras model has the state of its optimizer.
+
+    Args:
+        recipe: A `Recipe`.
+        seed: The seed.
+        name: One of `FILES`.
 
     Returns:
-        A dict of bytes by the names in `FILES`.
+        The content of the file, as bytes.
 
     Raises:
-        KerasXorError: training diverges, or the model cannot be exported.
+        KerasXorError: training diverges, or ONNX has no such activation.
     """
-    model = build_model(recipe, seed)
-    history = train(model, recipe, seed)
     with tempfile.TemporaryDirectory() as folder:
-        files = {name: Path(folder) / name for name in FILES}
-        save_run({"model": files["xor.keras"], "history": files["xor.csv"]}, model, history)
-        export(model, files["xor.onnx"])
-        return {name: file.read_bytes() for name, file in files.items()}
+        model, history = _trained(recipe, seed)
+        file = Path(folder) / name
+        if name == "xor.onnx":
+            export(model, file)
+        else:
+            outputs = {"model": file.with_suffix(".keras"), "history": file.with_suffix(".csv")}
+            save_run(outputs, model, history)
+        return file.read_bytes()
+
+
+@functools.lru_cache(maxsize=4)
+def _trained(recipe, seed):
+    model = build_model(recipe, seed)
+    return model, train(model, recipe, seed)
+
+
+def can_be_taken(run, name):
+    """Whether `file_of` gives a file of a `Run`."""
+    return not run.diverged and not (name == "xor.onnx" and run.recipe.activation in _NOT_IN_ONNX)

@@ -5,7 +5,6 @@ const PALETTE = [
   [252, 224, 186], [251, 191, 116], [232, 147, 47], [197, 105, 13], [153, 74, 7],
 ];
 const GREY = [128, 128, 128];  // Not a number
-const OUTPUT = 41, UNIT = 17;  // Points on each axis, as in drawing.py
 const SIZE = 246;  // Of the picture of the output, in pixels
 const CORNERS = [[0, 0], [0, 1], [1, 0], [1, 1]];
 
@@ -44,16 +43,22 @@ function short(value) {
   return value && (value < 1e-4 || value >= 1e6) ? value.toExponential(2) : value.toPrecision(4);
 }
 
-// A run, with its arrays at a moment: an epoch drawn, or a blend of two of them.
-class Run {
+// What drawing_of returned. A moment is the number of a drawn epoch, or a blend of two of them.
+class Drawing {
   constructor(data) {
     Object.assign(this, data);
-    const floats = (view) => new Float32Array(view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength));
+    const floats = ({buffer, byteOffset, byteLength}) => (
+      new Float32Array(buffer.slice(byteOffset, byteOffset + byteLength))
+    );
     this.output = floats(data.output);
     this.kernels = data.kernels.map(floats);
     this.biases = data.biases.map(floats);
-    this.pictures = data.pictures.map((view) => new Int8Array(view.buffer, view.byteOffset, view.byteLength));
+    this.pictures = data.pictures.map(({buffer, byteOffset, byteLength}) => (
+      Float32Array.from(new Int8Array(buffer, byteOffset, byteLength), (n) => n === -128 ? NaN : n)
+    ));
     this.last = this.epochs.length - 1;
+    this.points = Math.sqrt(this.output.length / this.epochs.length);  // On each axis
+    this.unitPoints = Math.sqrt(this.pictures[0].length / this.epochs.length / 2);
     this.drawn = this.biases.map((biases) => biases.length / this.epochs.length);
     this.drawn.unshift(2);
   }
@@ -66,8 +71,8 @@ class Run {
   }
 
   probability(moment, x1, x2) {
-    const row = Math.round((1 - x2) * (OUTPUT - 1)), column = Math.round(x1 * (OUTPUT - 1));
-    return this.at(this.output, moment)(row * OUTPUT + column);
+    const row = Math.round((1 - x2) * (this.points - 1)), column = Math.round(x1 * (this.points - 1));
+    return this.at(this.output, moment)(row * this.points + column);
   }
 }
 
@@ -80,16 +85,16 @@ function paint(canvas, size, pixelAt) {
 }
 
 // Paints the grid of an output; a dashed line shows where it is 0.5.
-function paintOutput(canvas, value) {
-  const grid = Float64Array.from({length: OUTPUT * OUTPUT}, (_, n) => value(n));
-  const values = new Float64Array(SIZE * SIZE), step = (OUTPUT - 1) / (SIZE - 1);
+function paintOutput(canvas, points, value) {
+  const grid = Float64Array.from({length: points * points}, (_, n) => value(n));
+  const values = new Float64Array(SIZE * SIZE), step = (points - 1) / (SIZE - 1);
   for (let row = 0; row < SIZE; row++) {
-    const top = Math.min(Math.floor(row * step), OUTPUT - 2), down = row * step - top;
+    const top = Math.min(Math.floor(row * step), points - 2), down = row * step - top;
     for (let column = 0; column < SIZE; column++) {
-      const left = Math.min(Math.floor(column * step), OUTPUT - 2), right = column * step - left;
-      const n = top * OUTPUT + left;
+      const left = Math.min(Math.floor(column * step), points - 2), right = column * step - left;
+      const n = top * points + left;
       const above = grid[n] * (1 - right) + grid[n + 1] * right;
-      const below = grid[n + OUTPUT] * (1 - right) + grid[n + OUTPUT + 1] * right;
+      const below = grid[n + points] * (1 - right) + grid[n + points + 1] * right;
       values[row * SIZE + column] = above * (1 - down) + below * down;
     }
   }
@@ -99,47 +104,44 @@ function paintOutput(canvas, value) {
   paint(canvas, SIZE, (n) => crosses(n) && dash(n) ? BLACK : pixelOf(values[n]));
 }
 
-function paintUnit(canvas, value, unit) {
-  paint(canvas, UNIT, (n) => {
-    const said = value(unit * UNIT * UNIT + n);
-    return pixelOf(said < -127 ? NaN : 0.5 + said / 254);
-  });
+function paintUnit(canvas, points, value, unit) {
+  paint(canvas, points, (n) => pixelOf(0.5 + value(unit * points * points + n) / 254));
 }
 
 // The network: a picture per unit, a line per weight, a square per bias.
 class Network {
-  constructor(run, tell) {
-    this.run = run;
-    const tallest = Math.max(...run.drawn);
-    this.width = 100 * run.drawn.length;
+  constructor(drawing, tell) {
+    this.drawing = drawing;
+    const {drawn, units} = drawing, tallest = Math.max(...drawn);
+    this.width = 100 * drawn.length;
     this.height = Math.max(240, 34 * tallest);
     this.lines = svg("svg", {viewBox: `0 0 ${this.width} ${this.height}`, preserveAspectRatio: "none"});
     this.element = html("div", {class: "network", style: `--height: ${this.height}px`}, this.lines);
-    this.edges = run.kernels.flatMap((_, layer) => this.edgesAfter(layer, tell));
-    this.units = run.drawn.flatMap((count, layer) => (
+    this.edges = drawing.kernels.flatMap((_, layer) => this.edgesAfter(layer, tell));
+    this.units = drawn.flatMap((count, layer) => (
       Array.from({length: count}, (_, unit) => this.unit(layer, unit, tell))
     ));
-    run.units.forEach((units, layer) => {
-      if (units > run.drawn[layer]) {
+    units.forEach((count, layer) => {
+      if (count > drawn[layer]) {
         const style = `left: ${this.x(layer) / this.width * 100}%`;
-        this.element.append(html("small", {class: "more", style}, `and ${units - run.drawn[layer]} more`));
+        this.element.append(html("small", {class: "more", style}, `and ${count - drawn[layer]} more`));
       }
     });
   }
 
-  x(layer) { return (layer + 0.5) * this.width / this.run.drawn.length; }
+  x(layer) { return (layer + 0.5) * this.width / this.drawing.drawn.length; }
 
-  y(layer, unit) { return (unit + 0.5) * this.height / this.run.drawn[layer]; }
+  y(layer, unit) { return (unit + 0.5) * this.height / this.drawing.drawn[layer]; }
 
   name(layer, unit) {
-    const layers = this.run.units.length;
+    const layers = this.drawing.units.length;
     if (layer === 0) return `x${unit + 1}`;
     if (layer === layers - 1) return "y";
     return layers > 3 ? `unit ${unit + 1} of layer ${layer}` : `hidden unit ${unit + 1}`;
   }
 
   edgesAfter(layer, tell) {
-    const [inputs, outputs] = this.run.drawn.slice(layer, layer + 2);
+    const [inputs, outputs] = this.drawing.drawn.slice(layer, layer + 2);
     return Array.from({length: inputs * outputs}, (_, n) => {
       const from = Math.floor(n / outputs), to = n % outputs;
       const [x1, y1, x2, y2] = [this.x(layer), this.y(layer, from), this.x(layer + 1), this.y(layer + 1, to)];
@@ -155,25 +157,26 @@ class Network {
 
   unit(layer, unit, tell) {
     const style = `left: ${this.x(layer) / this.width * 100}%; top: ${this.y(layer, unit)}px`;
-    const canvas = html("canvas", {width: UNIT, height: UNIT});
+    const canvas = html("canvas", {width: this.drawing.unitPoints, height: this.drawing.unitPoints});
     const bias = html("i", {class: "bias"});
-    const label = layer === 0 || layer === this.run.drawn.length - 1 ? [html("b", {}, this.name(layer, unit))] : [];
-    const element = html("div", {class: "unit", style, tabindex: "0"}, canvas, ...label);
+    const label = layer === 0 || layer === this.drawing.drawn.length - 1 ? [html("b", {}, this.name(layer, unit))] : [];
+    const name = this.name(layer, unit);
+    const element = html("div", {class: "unit", style, tabindex: 0, role: "img", "aria-label": name},
+      canvas, ...label);
     if (layer) element.append(bias);
-    element.setAttribute("aria-label", this.name(layer, unit));
     tell(element, (moment) => this.described(layer, unit, moment));
     this.element.append(element);
     return {canvas, bias, layer, unit};
   }
 
-  weight(layer, moment) { return this.run.at(this.run.kernels[layer], moment); }
+  weight(layer, moment) { return this.drawing.at(this.drawing.kernels[layer], moment); }
 
-  bias(layer, moment) { return this.run.at(this.run.biases[layer - 1], moment); }
+  bias(layer, moment) { return this.drawing.at(this.drawing.biases[layer - 1], moment); }
 
   described(layer, unit, moment) {
     const name = this.name(layer, unit);
     if (!layer) return `input ${name}`;
-    const [inputs, outputs] = this.run.drawn.slice(layer - 1, layer + 1);
+    const [inputs, outputs] = this.drawing.drawn.slice(layer - 1, layer + 1);
     const weights = Array.from({length: inputs}, (_, from) => (
       `${this.name(layer - 1, from)} ${figure(this.weight(layer - 1, moment)(from * outputs + unit))}`
     ));
@@ -181,15 +184,15 @@ class Network {
   }
 
   draw(moment) {
-    const weights = this.run.kernels.map((_, layer) => this.weight(layer, moment));
+    const weights = this.drawing.kernels.map((_, layer) => this.weight(layer, moment));
     for (const {line, layer, n} of this.edges) {
       const value = weights[layer](n);
       line.style.stroke = css(signed(value));
       line.style.strokeWidth = `${Math.min(0.4 + 1.3 * Math.abs(value), 7) || 1}px`;
     }
-    const pictures = this.run.pictures.map((picture) => this.run.at(picture, moment));
+    const pictures = this.drawing.pictures.map((picture) => this.drawing.at(picture, moment));
     for (const {canvas, bias, layer, unit} of this.units) {
-      paintUnit(canvas, pictures[layer], unit);
+      paintUnit(canvas, this.drawing.unitPoints, pictures[layer], unit);
       if (layer) bias.style.background = css(signed(this.bias(layer, moment)(unit)));
     }
   }
@@ -200,36 +203,35 @@ const signed = (value) => 0.5 + Math.sign(value) * (0.2 + 0.25 * Math.min(Math.a
 
 // Loss and accuracy by epoch, with a line at the epoch that is shown.
 class Curve {
-  constructor(run) {
-    const [width, height, epochs] = [250, 96, run.epochs[run.last]];
+  constructor(drawing) {
+    this.drawing = drawing;
+    const {loss, accuracy, epochs: drawn} = drawing;
+    const [width, height, epochs] = [250, 96, drawn.at(-1)];
     this.x = (epoch) => 4 + epoch / Math.max(epochs, 1) * (width - 8);
-    const losses = run.loss.filter((loss) => loss !== null);
-    const most = Math.max(...losses, 1e-9);
+    const most = Math.max(...loss, 1e-9);
     const path = (values, most) => values.map((value, n) => (
       value === null ? "" : `${n && values[n - 1] !== null ? "L" : "M"}${this.x(n + 1)} ${height - 4 - value / most * (height - 8)}`
     )).join("");
     this.now = svg("line", {y1: 0, y2: height, class: "now"});
-    const points = run.loss.length === 1 ? "point" : "";
+    const points = loss.length === 1 ? "point" : "";
     this.element = html("figure", {class: "curve"},
       svg("svg", {viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": "Loss and accuracy by epoch"},
         this.now,
-        svg("path", {d: path(run.accuracy, 1), class: `accuracy ${points}`}),
-        svg("path", {d: path(run.loss, most), class: `loss ${points}`})),
+        svg("path", {d: path(accuracy, 1), class: `accuracy ${points}`}),
+        svg("path", {d: path(loss, most), class: `loss ${points}`})),
       this.caption = html("figcaption"));
-    this.run = run;
   }
 
   draw(epoch) {
     this.now.setAttribute("x1", this.x(epoch));
     this.now.setAttribute("x2", this.x(epoch));
-    this.caption.replaceChildren(...(epoch === 0 ? ["before the first epoch"] : [
-      html("span", {class: "loss"}, `loss ${short(this.run.loss[epoch - 1])}`), ", ",
-      html("span", {class: "accuracy"}, `accuracy ${short(this.run.accuracy[epoch - 1])}`), ` in epoch ${epoch}`,
-    ]));
+    const text = (name) => epoch ? `${name} ${short(this.drawing[name][epoch - 1])}` : name;
+    const [loss, accuracy] = ["loss", "accuracy"].map((name) => html("span", {class: name}, text(name)));
+    this.caption.replaceChildren(loss, ", ", accuracy, epoch ? ` in epoch ${epoch}` : " before epoch 1");
   }
 }
 
-class Page {
+class View {
   constructor(model, element) {
     this.model = model;
     this.element = element;
@@ -239,74 +241,109 @@ class Page {
     this.button = html("button", {type: "button"});
     this.slider = html("input", {type: "range", min: 0, step: 1, "aria-label": "epoch"});
     this.epoch = html("output");
-    this.readout = html("p", {class: "readout"}, "\u00a0");
-    this.network = html("div", {class: "place"});
-    this.curve = html("div");
+    this.readout = html("p", {class: "readout"});
+    this.place = html("div", {class: "place"});
+    this.curvePlace = html("div");
     this.table = html("table");
     this.surface = html("canvas", {width: SIZE, height: SIZE, class: "surface", role: "img",
       "aria-label": "The probability that x1 xor x2 is 1: blue below 0.5, orange above"});
-    this.tell(this.surface, (moment, event) => this.underPointer(moment, event), "pointermove");
     this.button.onclick = () => this.playing ? this.pause() : this.play();
     this.slider.oninput = () => { this.pause(); this.show(this.slider.valueAsNumber); };
+    this.tell(this.surface, (moment, event) => this.underPointer(moment, event));
     element.classList.add("xor");
     element.append(
       this.outcome,
       html("div", {class: "player"}, this.button, this.slider, this.epoch),
-      html("div", {class: "panes"}, this.network,
-        html("div", {class: "square"}, this.surface, html("span", {class: "x1"}, "x1"), html("span", {class: "x2"}, "x2")),
-        html("div", {class: "side"}, this.table, this.curve)),
-      this.readout, this.luck);
+      html("div", {class: "panes"}, this.place,
+        html("div", {class: "square"}, this.surface, ...this.marks()),
+        html("div", {class: "side"}, this.table, this.curvePlace)),
+      this.luck, this.readout);
+    this.button.disabled = this.slider.disabled = true;
     this.pause();
   }
 
-  // While the pointer or the focus is on an element, show what it is.
-  tell(element, text, event = "pointerenter") {
-    const start = (event) => { this.told = (moment) => text(moment, event); this.draw(); };
-    const end = () => { this.told = null; this.readout.textContent = "\u00a0"; };
-    element.addEventListener(event, start);
-    element.addEventListener("focus", start);
-    element.addEventListener("pointerleave", end);
-    element.addEventListener("blur", end);
+  // The names and ends of the axes, and the points of the truth table.
+  marks() {
+    const places = {"x1": [0.5, -1], "x2": [-1, 0.5], "0": [0, -1], "1": [1, -1], "0 ": [-1, 0], "1 ": [-1, 1]};
+    const at = ([x, y]) => (
+      `left: ${x < 0 ? "0.5em" : `calc(1.5em + ${x * SIZE}px)`}; top: ${y < 0 ? `calc(${SIZE}px + 0.9em)` : `${(1 - y) * SIZE}px`}`
+    );
+    return [
+      ...Object.entries(places).map(([name, place]) => html("span", {style: at(place)}, name)),
+      ...CORNERS.map((corner) => html("span", {style: at(corner), class: "dot"})),
+    ];
+  }
+
+  // Tells what an element is, while the pointer or the focus is on it. A touch leaves its text.
+  tell(element, textAt) {
+    const start = (event) => {
+      this.told = (moment) => textAt(moment, event);
+      this.toldOf = element;
+      this.readout.textContent = this.told(this.moment);
+    };
+    const end = (event) => {
+      if (event.pointerType === "touch" || this.toldOf !== element) return;
+      this.told = null;
+      this.readout.textContent = "";
+    };
+    const canFocus = element.hasAttribute("tabindex");  // Chromium would let a listener do so.
+    const starts = ["pointerdown", "pointermove", "pointerenter", ...canFocus ? ["focus"] : []];
+    for (const name of starts) element.addEventListener(name, start);
+    for (const name of ["pointerleave", ...canFocus ? ["blur"] : []]) element.addEventListener(name, end);
   }
 
   underPointer(moment, event) {
-    const place = this.surface.getBoundingClientRect();
-    const share = (value) => Math.min(Math.max(value, 0), 1);
-    const grid = (value) => Math.round(share(value) * (OUTPUT - 1)) / (OUTPUT - 1);
-    const x1 = grid((event.clientX - place.left) / place.width);
-    const x2 = grid(1 - (event.clientY - place.top) / place.height);
-    return `x1 ${x1.toFixed(3)}, x2 ${x2.toFixed(3)}: probability ${figure(this.run.probability(moment, x1, x2), 5)}`;
+    const place = this.surface.getBoundingClientRect(), steps = this.drawing.points - 1;
+    const onGrid = (share) => Math.round(Math.min(Math.max(share, 0), 1) * steps) / steps;
+    const x1 = onGrid((event.clientX - place.left) / place.width);
+    const x2 = onGrid(1 - (event.clientY - place.top) / place.height);
+    const y = this.drawing.probability(moment, x1, x2);
+    return `x1 ${x1.toFixed(3)}, x2 ${x2.toFixed(3)}: probability ${figure(y, 5)}`;
   }
 
-  take(run) {
-    const atEnd = !this.run || this.moment >= this.run.last;
-    const epoch = this.run?.epochs[Math.round(Math.min(this.moment, this.run.last))];
-    this.run = run;
-    this.parts = [new Network(run, (...what) => this.tell(...what)), new Curve(run)];
-    this.network.replaceChildren(this.parts[0].element);
-    this.curve.replaceChildren(this.parts[1].element);
-    this.slider.max = run.last;
-    const same = run.epochs.findLastIndex((drawn) => drawn <= epoch);
-    this.show(this.playing ? Math.min(this.moment, run.last) : atEnd ? run.last : same);
-    this.status();
+  // Draws a new run, at the epoch that was shown of the one before, or at its end.
+  take(drawing) {
+    const before = this.drawing, wasAtEnd = !before || this.moment >= before.last;
+    const epoch = before?.epochs[Math.round(Math.min(this.moment, before.last))];
+    this.drawing = drawing;
+    if (`${before?.units}` === `${drawing.units}`) {
+      this.network.drawing = drawing;
+    } else {
+      this.network = new Network(drawing, (...what) => this.tell(...what));
+      this.place.replaceChildren(this.network.element);
+      this.told = null;
+      this.readout.textContent = "";
+    }
+    this.curve = new Curve(drawing);
+    this.curvePlace.replaceChildren(this.curve.element);
+    this.slider.max = drawing.last;
+    this.button.disabled = this.slider.disabled = false;
+    if (this.playing) this.moment = Math.min(this.moment, drawing.last);
+    else this.moment = wasAtEnd ? drawing.last : drawing.epochs.findLastIndex((drawn) => drawn <= epoch);
+    this.draw();
+    this.report();
   }
 
-  status() {
-    const status = this.model.get("status");
-    this.outcome.textContent = status || this.model.get("drawing").outcome || "Training ...";
+  report() {
+    const [status, problem, luck] = ["status", "problem", "luck"].map((name) => this.model.get(name));
+    const outcome = this.model.get("drawing").outcome || "Training ...";
+    this.outcome.textContent = problem ? `${problem} Until then, this is the run before.` : status || outcome;
     this.outcome.classList.toggle("busy", Boolean(status));
-    this.luck.textContent = this.model.get("luck");
+    this.element.classList.toggle("problem", Boolean(problem));
+    this.luck.ariaBusy = luck.endsWith("%");  // Else each percentage would be read aloud.
+    this.luck.textContent = luck;
   }
 
+  // An epoch takes 150 ms, but all of them take 2 to 6 s.
   play() {
-    this.button.textContent = "\u275a\u275a";
-    this.button.setAttribute("aria-label", "pause");
-    const from = this.moment >= this.run.last ? 0 : this.moment, began = performance.now();
-    const speed = Math.max(this.run.last / 6000, Math.min(this.run.last / 2000, 1 / 150));  // Per ms
+    this.label("\u275a\u275a", "pause");
+    if (this.moment >= this.drawing.last) this.moment = 0;
+    let before = performance.now();
     const next = (now) => {
-      const moment = from + (now - began) * speed;
-      this.show(Math.min(moment, this.run.last));
-      if (moment >= this.run.last) this.pause();
+      const {last} = this.drawing, duration = Math.min(Math.max(150 * last, 2000), 6000);
+      this.show(Math.min(this.moment + Math.max(now - before, 0) / duration * last, last));
+      before = now;
+      if (this.moment >= last) this.pause();
       else this.playing = requestAnimationFrame(next);
     };
     this.playing = requestAnimationFrame(next);
@@ -315,8 +352,12 @@ class Page {
   pause() {
     cancelAnimationFrame(this.playing);
     this.playing = null;
-    this.button.textContent = "\u25b6";
-    this.button.setAttribute("aria-label", "play");
+    this.label("\u25b6", "play");
+  }
+
+  label(sign, name) {
+    this.button.textContent = sign;
+    this.button.setAttribute("aria-label", name);
   }
 
   show(moment) {
@@ -325,52 +366,55 @@ class Page {
   }
 
   draw() {
-    if (!this.run) return;
-    const nearest = Math.round(this.moment), epoch = this.run.epochs[nearest];
+    const {drawing, moment} = this, nearest = Math.round(moment), epoch = drawing.epochs[nearest];
     this.slider.value = nearest;
-    this.epoch.textContent = `epoch ${epoch} of ${this.run.epochs[this.run.last]}`;
-    this.parts[0].draw(this.moment);
-    this.parts[1].draw(epoch);
-    paintOutput(this.surface, this.run.at(this.run.output, this.moment));
-    this.table.replaceChildren(
-      html("tr", {}, ...["x1", "x2", "probability", "class", ""].map((name) => html("th", {}, name))),
-      ...CORNERS.map(([x1, x2]) => this.row(x1, x2)));
-    if (this.told) this.readout.textContent = this.told(this.moment);
+    this.epoch.textContent = `epoch ${epoch} of ${drawing.epochs[drawing.last]}`;
+    this.network.draw(moment);
+    this.curve.draw(epoch);
+    paintOutput(this.surface, drawing.points, drawing.at(drawing.output, moment));
+    const head = ["x1", "x2", "probability", "class", ""].map((name) => html("th", {}, name));
+    const rows = CORNERS.map(([x1, x2]) => this.row(x1, x2));
+    this.table.replaceChildren(html("tr", {}, ...head), ...rows);
+    if (this.told) this.readout.textContent = this.told(moment);
   }
 
   row(x1, x2) {
-    const y = this.run.probability(this.moment, x1, x2), said = y > 0.5 ? 1 : 0;
+    const y = this.drawing.probability(this.moment, x1, x2), said = y > 0.5 ? 1 : 0;
     const cells = [x1, x2, figure(y, 5), said, said === (x1 ^ x2) ? "\u2713" : "\u2717"];
     return html("tr", {}, ...cells.map((cell) => html("td", {}, `${cell}`)));
   }
 }
 
+// Writes the settings into the address, when they have rested: Safari allows 100 changes in 30 s.
+let writing;
 function remember(settings) {
-  const url = new URL(location);
-  for (const [name, value] of Object.entries(settings)) {
-    if (value === null) url.searchParams.delete(name);
-    else url.searchParams.set(name, value);
-  }
-  history.replaceState(history.state, "", url);
+  clearTimeout(writing);
+  writing = setTimeout(() => {
+    const url = new URL(location);
+    for (const [name, value] of Object.entries(settings)) {
+      if (value === null) url.searchParams.delete(name);
+      else url.searchParams.set(name, value);
+    }
+    history.replaceState(history.state, "", url);
+  }, 300);
 }
 
 export default {
   render({model, el}) {
-    const page = new Page(model, el.appendChild(html("div")));
+    const view = new View(model, el.appendChild(html("div")));
     const on = (name, use) => {
       const changed = () => use(model.get(name));
       model.on(`change:${name}`, changed);
       return () => model.off(`change:${name}`, changed);
     };
     const ends = [
-      on("drawing", (run) => page.take(new Run(run))),
-      on("status", () => page.status()),
-      on("luck", () => page.status()),
+      on("drawing", (data) => view.take(new Drawing(data))),
+      ...["status", "problem", "luck"].map((name) => on(name, () => view.report())),
       on("address", remember),
     ];
-    if (model.get("drawing").epochs) page.take(new Run(model.get("drawing")));
+    if (model.get("drawing").epochs) view.take(new Drawing(model.get("drawing")));
     remember(model.get("address"));
-    page.status();
-    return () => { page.pause(); ends.forEach((end) => end()); };
+    view.report();
+    return () => { view.pause(); ends.forEach((end) => end()); };
   },
 };

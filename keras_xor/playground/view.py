@@ -1,14 +1,15 @@
 """The part of the page that moves: one widget with a drawing of its own."""
 
+import threading
 import time
 from pathlib import Path
 
 from keras_xor.checks import KerasXorError, one_line
 from keras_xor.playground.address import address_of
-from keras_xor.playground.drawing import drawing
+from keras_xor.playground.drawings import drawing_of
 from keras_xor.playground.extra import notebook_extra
-from keras_xor.playground.outcome import luck, outcome
-from keras_xor.playground.run import is_compiled, play
+from keras_xor.playground.outcomes import luck_of, outcome_of
+from keras_xor.playground.runs import is_compiled, train_run, weights_of
 from keras_xor.recipe import Recipe
 from keras_xor.study import seed_study
 
@@ -19,15 +20,22 @@ with notebook_extra():
 _HERE = Path(__file__).parent
 _REST = 1.0  # Seconds without a change before a study
 _SEEDS = 200
+_MOST_WORK = 5e7  # Steps times weights of a run; its study takes up to a minute.
 _MANY_STEPS = 50_000  # They take some tenths of a second.
+_ONE_STUDY = threading.Lock()  # At a time: a study uses all cores.
+
+
+class _OutdatedError(Exception):
+    pass
 
 
 class View(anywidget.AnyWidget):
     """Draws a run: network, surface, learning curve and truth table, at any epoch.
 
     Attributes:
-        status: What is being done, or what went wrong; empty otherwise.
-        drawing: The `keras_xor.playground.drawing` of the run, with its outcome as "outcome".
+        status: What is being done, if it takes time; empty otherwise.
+        problem: Why the settings cannot be trained; empty otherwise.
+        drawing: What `drawing_of` returned for the run, and its outcome as "outcome".
         address: The settings, as from `address_of`, which the page writes into its address.
         luck: How the run compares with other seeds, or an empty text.
     """
@@ -35,67 +43,91 @@ class View(anywidget.AnyWidget):
     _esm = _HERE / "view.js"
     _css = _HERE / "view.css"
     status = traitlets.Unicode().tag(sync=True)
+    problem = traitlets.Unicode().tag(sync=True)
     drawing = traitlets.Dict().tag(sync=True)
     address = traitlets.Dict().tag(sync=True)
     luck = traitlets.Unicode().tag(sync=True)
-    _run = None
 
-    def play(self, hidden_units, seed=0, **fields):
-        """Train and draw a run.
+    def __init__(self):
+        super().__init__()
+        self._run = self._study = None
+        self._turns = threading.Lock()
+
+    def train(self, hidden_units, seed=0, **fields):
+        """Train and draw a run, and end the study of the one before.
 
         Args:
             hidden_units: List of the units of each layer; layers of 0 units are left out.
-            seed: See `keras_xor.playground.play`. Defaults to 0.
-            **fields: The other fields of the `Recipe`.
+            seed: See `train_run`. Defaults to 0.
+            **fields: The other fields of the `Recipe`. Their defaults are the guide's.
 
         Returns:
-            The `Run`. If it cannot be trained, `status` says why, and it is the one before.
+            The `Run`. If it cannot be trained, `problem` says why, and this is the one before, or
+            `None` if there is none.
         """
+        with self._turns:
+            self._study, self.luck = None, ""
         try:
             recipe = Recipe(hidden_units=[units for units in hidden_units if units], **fields)
-            self.luck, self.status = "", _activity(recipe)
-            run = play(recipe, seed)
+            self.status = _activity(recipe)
+            run = train_run(recipe, seed)
         except Exception as error:  # The page would not show it.
-            self.status = _sentence(error)
+            self.status, self.problem = "", _sentence(error)
             return self._run
         self._run = run
         with self.hold_sync():
-            self.drawing = drawing(run) | {"outcome": outcome(run)}
+            self.drawing = drawing_of(run) | {"outcome": outcome_of(run)}
             self.address = address_of(recipe, seed)
-            self.status = ""
+            self.status = self.problem = ""
         return run
 
-    def study(self, run, is_outdated):
-        """Compare a `Run` with other seeds, after a second of rest.
+    def study(self):
+        """Say in `luck` how the run compares with 200 other seeds, after a second of rest.
 
-        Args:
-            run: The `Run`.
-            is_outdated: A function that tells whether this is no longer wanted.
+        This ends early when `train` or `study` is called in another thread.
         """
+        if self.problem:
+            return
+        run, study = self._run, object()
+        self._study = study
 
         def tell(text):
-            if is_outdated():
-                raise InterruptedError
-            self.luck = text
+            with self._turns:
+                if self._study is not study:
+                    raise _OutdatedError
+                self.luck = text
 
         def progress(steps_done, steps):
             tell(f"Was it luck? Trying {_SEEDS} other seeds: {100 * steps_done // steps} %")
 
         try:
             rested = time.monotonic() + _REST
-            while time.monotonic() < rested:
+            while time.monotonic() < rested or not _ONE_STUDY.acquire(timeout=0.05):
                 tell("")
                 time.sleep(0.05)
-            tell(luck(run, seed_study(run.recipe, _SEEDS, on_progress=progress)))
-        except InterruptedError:
+            try:
+                tell(_luck(run, progress))
+            finally:
+                _ONE_STUDY.release()
+        except _OutdatedError:
             pass
-        except KerasXorError as error:
-            self.luck = _sentence(error)
+
+
+def _luck(run, progress):
+    recipe = run.recipe
+    if recipe.epochs * recipe.steps_per_epoch * weights_of(recipe) > _MOST_WORK:
+        return f"Was it luck? {_SEEDS} other seeds would take minutes: use seed_study.py."
+    try:
+        return luck_of(run, seed_study(recipe, _SEEDS, on_progress=progress))
+    except _OutdatedError:
+        raise
+    except Exception as error:  # The page would not show it.
+        return _sentence(error)
 
 
 def _activity(recipe):
     if not is_compiled(recipe):
-        return "Compiling ..."
+        return "Compiling, then training ..."
     return "Training ..." if recipe.epochs * recipe.steps_per_epoch > _MANY_STEPS else ""
 
 

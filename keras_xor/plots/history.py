@@ -8,7 +8,8 @@ import numpy as np
 
 from keras_xor.checks import KerasXorError, shown
 from keras_xor.files.history import history_rows
-from keras_xor.plots.common import SIGNATURE, evenly
+from keras_xor.files.record import evenly
+from keras_xor.plots.common import SIGNATURE
 
 _MOST_POINTS = 10_000  # Per line
 

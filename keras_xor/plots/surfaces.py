@@ -7,9 +7,9 @@ import numpy as np
 
 from keras_xor import checks
 from keras_xor.checks import KerasXorError, shown
-from keras_xor.files.record import Recorder
+from keras_xor.files.record import Recorder, evenly
 from keras_xor.model import check_model
-from keras_xor.plots.common import SIGNATURE, evenly
+from keras_xor.plots.common import SIGNATURE
 from keras_xor.prediction import predict
 
 _MOST_ROWS = 150_000  # For all surfaces of a chart: some 12 MB.

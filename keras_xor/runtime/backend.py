@@ -24,6 +24,8 @@ def keras_backend():
 
 def import_keras():
     """Import Keras and TensorFlow silently, and faster than a plain import."""
+    if "keras" in sys.modules:
+        return
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     gc.disable()
     # TensorFlow logs its first lines before it applies the log level.

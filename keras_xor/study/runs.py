@@ -35,8 +35,9 @@ def seed_study(recipe=GUIDE, seeds=checks.SEEDS, seed=0, model=None, verbose=0, 
             layers' `get_config` shows it; otherwise, compile it again. Defaults to `None`.
         verbose: 1 for a progress bar with the time left, which counts the steps of all
             runs. Defaults to 0, silent.
-        on_progress: What to call with the steps done and the steps there are, of all runs, every
-            now and then. An exception that it raises ends the study. Defaults to `None`.
+        on_progress: Function that is called in this thread, at the start and every now and then,
+            with two ints: the steps done and the steps there are, of all runs. An exception that
+            it raises ends the study. Defaults to `None`.
 
     Returns:
         A list with one dict of Python numbers per run: "seed"; "y_00", "y_01", "y_10" and

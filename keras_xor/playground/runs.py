@@ -7,23 +7,23 @@ import functools
 import itertools
 import threading
 
-import keras
 import numpy as np
 
 from keras_xor import checks
 from keras_xor.checks import KerasXorError
 from keras_xor.data import TRUTH_TABLE
 from keras_xor.files import Recorder
-from keras_xor.model import build_model, rewind
+from keras_xor.model import build_model, reset
 from keras_xor.playground.layers import outputs_of_layers
 from keras_xor.recipe import GUIDE, Recipe, check_recipe
 from keras_xor.training import train
 
 _MOST_COMPILED = 32  # TensorFlow keeps some 5 MiB of each.
 _MOST_EPOCHS = 1_000
-_MOST_WORK = 5e10  # Products, in some ten seconds
+_MOST_SECONDS = 15
+_MOST_WEIGHTS = 2**24  # Of all epochs: 64 MiB
 
-_compiled = collections.OrderedDict()  # Lists of models without a training, by their program
+_compiled = collections.OrderedDict()  # Lists of models that nobody trains, by their program
 _TURNS = threading.Lock()
 
 
@@ -34,7 +34,7 @@ class Run:
     Attributes:
         recipe: Its `Recipe`.
         seed: Its seed.
-        history: The `keras.callbacks.History` of the epochs that were done.
+        history: Dict with a list of a float per epoch, "loss" and "accuracy".
         weights: Like `Recorder.weights`: a list with one float32 array per weight of the model,
             each of shape `(1 + epochs done, *shape)`.
         diverged: Whether it diverged, and ended early. Weights may be nan then.
@@ -42,7 +42,7 @@ class Run:
 
     recipe: Recipe
     seed: int
-    history: keras.callbacks.History = dataclasses.field(repr=False)
+    history: dict = dataclasses.field(repr=False)
     weights: list = dataclasses.field(repr=False)
     diverged: bool
 
@@ -51,30 +51,35 @@ class Run:
         """The probabilities at the points of the truth table, of shape `(1 + epochs done, 4)`."""
         return outputs_of_layers(self.recipe, self.weights, np.transpose(TRUTH_TABLE))[-1][..., 0]
 
+    @functools.cached_property
+    def right(self):
+        """Whether each of them is on the right side of 0.5, of the same shape."""
+        return (self.probabilities > 0.5) == np.not_equal(*TRUTH_TABLE)
+
     @property
     def steps_to_learn(self):
         """The step, at the end of an epoch, from which all points stay right, or `None`."""
-        right = np.all((self.probabilities > 0.5) == np.not_equal(*TRUTH_TABLE), axis=1)
+        right = self.right.all(axis=1)
         if self.diverged or not right[-1]:
             return None
         wrong = np.flatnonzero(~right)
         return int(wrong[-1] + 1 if wrong.size else 0) * self.recipe.steps_per_epoch
 
     def model(self):
-        """A new `keras.Model`, as after the training, but with an untrained optimizer."""
+        """A new `keras.Model` as after the training, but with an untrained optimizer."""
         model = build_model(self.recipe, self.seed)
         model.set_weights([weight[-1] for weight in self.weights])
         return model
 
 
-def play(recipe=GUIDE, seed=0):
+def train_run(recipe=GUIDE, seed=0):
     """Train the network of a recipe as `build_model` and `train` do, and keep each epoch.
 
-    The model is compiled once for all rates, epochs and seeds, so the next run takes a tenth of a
-    second. Threads may call this at once.
+    The model is compiled once for all learning rates, epochs and seeds, so the next run takes a
+    tenth of a second. Several threads may call this at once.
 
     Args:
-        recipe: A `Recipe`, of at most 1,000 epochs and some ten seconds. Defaults to the guide's.
+        recipe: A `Recipe`, which `check_length` accepts. Defaults to the guide's.
         seed: Whole number of at least 0 that determines the initial kernels and the batches.
             Defaults to 0.
 
@@ -95,11 +100,11 @@ def play(recipe=GUIDE, seed=0):
             if not recorder.weights:  # It did not start.
                 raise
             diverged = True
-        return Run(recipe, seed, model.history, recorder.weights, diverged)
+        return Run(recipe, seed, model.history.history, recorder.weights, diverged)
 
 
 def is_compiled(recipe):
-    """Whether `play` has compiled what it needs for a recipe."""
+    """Whether there is a compiled model that `train_run` can use at once for a recipe."""
     return bool(_compiled.get(_program(recipe)))
 
 
@@ -113,7 +118,7 @@ def _model_of(recipe, seed):
             _compiled.popitem(last=False)
         model = models.pop() if models else None
     if model:
-        rewind(model, recipe, seed)
+        reset(model, recipe, seed)
     else:
         model = build_model(recipe, seed)
     yield model
@@ -126,16 +131,38 @@ def _program(recipe):
 
 
 def check_length(recipe):
-    """Raise `KerasXorError` if a page would have to wait too long for a recipe."""
+    """Raise `KerasXorError` if a page would have to wait for a recipe, or to keep too much.
+
+    Args:
+        recipe: A `Recipe`. It may have 1,000 epochs, train for some 15 seconds, and have 2**24
+            weights in all epochs.
+    """
     if recipe.epochs > _MOST_EPOCHS:
         raise KerasXorError(
             f"the page trains at most {_MOST_EPOCHS} epochs, not {recipe.epochs}: use train.py"
         )
-    units = [2, *recipe.hidden_units, 1]
-    kernels = sum(a * b for a, b in itertools.pairwise(units))
-    work = recipe.epochs * recipe.steps_per_epoch * max(50_000, recipe.batch_size * kernels)
-    if work > _MOST_WORK:
+    steps = recipe.epochs * recipe.steps_per_epoch
+    if (
+        steps * _seconds_of_a_step(recipe) > _MOST_SECONDS
+        or recipe.epochs * weights_of(recipe) > _MOST_WEIGHTS
+    ):
         raise KerasXorError(
-            "this would train for more than ten seconds: use train.py, or fewer epochs, steps, "
-            "examples in a batch or hidden units"
+            "this is too much for the page: use train.py, or fewer epochs, steps, examples in a "
+            "batch or hidden units"
         )
+
+
+def _seconds_of_a_step(recipe):
+    """A rough upper bound, fitted to measurements on two cores."""
+    kernels = [*itertools.pairwise([2, *recipe.hidden_units, 1])]
+    of_a_kernel = 4e-6 if recipe.optimizer == "sgd" else 16e-6
+    seconds = of_a_kernel * len(kernels) + 4e-10 * recipe.batch_size * weights_of(recipe)
+    if recipe.optimizer == "muon":  # It multiplies matrices of each kernel.
+        seconds += sum(5e-10 * a * b * min(a, b) for a, b in kernels)
+    return seconds
+
+
+def weights_of(recipe):
+    """The number of weights and biases of the network of a recipe."""
+    units = [2, *recipe.hidden_units, 1]
+    return sum((inputs + 1) * outputs for inputs, outputs in itertools.pairwise(units))
