@@ -54,20 +54,26 @@ REPLAY = """() => new Promise((done) => {
 @contextlib.contextmanager
 def page():
     command = [sys.executable, SCRIPT, "--no-browser", "--port", "0"]
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
     with (
         subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server,
         sync_playwright() as playwright,
     ):
-        address = server.stdout.readline().removeprefix("page: ").strip()
-        browser = playwright.chromium.launch(
-            executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
-        )
-        tab = browser.new_page(viewport={"width": 1280, "height": 860})
-        tab.goto(address)
-        tab.locator(".luck", has_text="95 % interval").wait_for()
-        yield tab
-        browser.close()
-        server.kill()
+        try:
+            address = server.stdout.readline().removeprefix("page: ").strip()
+            browser = playwright.chromium.launch(
+                executable_path=chromium, args=["--no-sandbox", "--disable-gpu"]
+            )
+            tab = browser.new_page(viewport={"width": 1280, "height": 800})
+            tab.goto(address)
+            wait_for_luck(tab)
+            yield tab
+        finally:
+            server.kill()
+
+
+def wait_for_luck(tab):
+    tab.locator(".luck", has_text="95 % interval").wait_for()
 
 
 def times(tab, label, keys):
@@ -106,16 +112,15 @@ def speed():
             "a new shape": [],
             "a shape seen before": [],
         }
+        up, down = ["ArrowRight"] * 8, ["ArrowLeft"] * 15  # From 8 units to 16, and to 1
         for activation in ("tanh", "relu"):
             tab.locator("marimo-dropdown select").first.select_option(activation)
-            tab.locator(".luck", has_text="95 % interval").wait_for()
-            for kind in ("a new shape", "a shape seen before"):
-                measured[kind] += times(tab, "units in layer 1", ["ArrowRight"] * 8)
-                measured["a shape seen before"] += times(tab, "units in layer 1", ["ArrowLeft"] * 8)
-                measured[kind] += times(tab, "units in layer 1", ["ArrowLeft"] * 7)
-                measured["a shape seen before"] += times(
-                    tab, "units in layer 1", ["ArrowRight"] * 7
-                )
+            wait_for_luck(tab)
+            measured["a new shape"] += times(tab, "units in layer 1", up)
+            back_and_on = times(tab, "units in layer 1", down)
+            measured["a shape seen before"] += back_and_on[:8]
+            measured["a new shape"] += back_and_on[8:]
+            measured["a shape seen before"] += times(tab, "units in layer 1", up[:7])
         drag(tab, "seed")
         for what, milliseconds in measured.items():
             median = statistics.median(milliseconds)

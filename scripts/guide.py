@@ -167,7 +167,7 @@ def _(mo, run):
 @app.cell
 def training(controls, mo, view):
     run = view.train(**controls.value)
-    mo.stop(run is None)
+    mo.stop(run is None)  # The view says why.
     return (run,)
 
 
@@ -203,8 +203,7 @@ def _(mo):
 
 @app.cell
 def luck(mo, run, view):
-    assert run  # This cell follows each run.
-    study = mo.Thread(target=view.study)
+    study = mo.Thread(target=view.study, args=[run])
     study.start()
     return (study,)
 
@@ -247,7 +246,7 @@ def _(mo, playground, run):
 
 @app.cell(hide_code=True)
 def _(mo, playground, run, study, view):
-    if not mo.running_in_notebook():  # But as a program
+    if not mo.running_in_notebook():  # As a program
         study.join()
         print(playground.outcome_of(run), view.luck, sep="\n")
     return

@@ -355,7 +355,7 @@ def test_the_view_keeps_the_last_run_when_the_next_cannot_be_trained():
     assert widget.address == playground.address_of(SHORT, 1)
     assert widget.train(**fields_of(SHORT) | {"optimizer": "adam", "momentum": 0.5}) is run
     assert widget.problem == "Adam has no momentum: leave it out, or use sgd, rmsprop or muon."
-    widget.study()
+    widget.study(run)
     assert widget.luck == ""
     assert widget.train(**fields_of(SHORT) | {"epochs": 1001}) is run
     assert widget.problem.startswith("The page trains at most 1000 epochs")
@@ -390,7 +390,7 @@ def test_the_view_tells_what_it_does():
 def test_the_study_of_the_view():
     widget = playground.View()
     run = widget.train(**fields_of(SHORT))
-    widget.study()
+    widget.study(run)
     assert widget.luck == playground.luck_of(run, keras_xor.seed_study(SHORT, 200))
     widget.train(**fields_of(SHORT), seed=1)
     assert widget.luck == ""
@@ -399,7 +399,7 @@ def test_the_study_of_the_view():
 def test_a_study_ends_when_there_is_another_run():
     widget, said = playground.View(), []
     long = Recipe(epochs=1000)  # Its study takes half a minute.
-    widget.train(**fields_of(long))
+    run = widget.train(**fields_of(long))
 
     def then_train(change):
         said.append(change["new"])
@@ -409,7 +409,7 @@ def test_a_study_ends_when_there_is_another_run():
             widget.unobserve(then_train, "luck")
 
     widget.observe(then_train, "luck")
-    widget.study()
+    widget.study(run)
     assert all(re.fullmatch(r"Was it luck\? .+ \d+ %", text) for text in said)
     wait_until(lambda: widget.status == "" and widget.address["epochs"] == "3")
     assert widget.luck == ""
@@ -436,9 +436,9 @@ def test_one_study_at_a_time(monkeypatch):
     rows = keras_xor.seed_study(SHORT, 3)
     monkeypatch.setattr(view, "seed_study", study)
     widgets = [playground.View() for _ in range(3)]
-    for widget in widgets:
-        widget.train(**fields_of(SHORT))
-    in_threads(*(widget.study for widget in widgets))
+    in_threads(
+        *(functools.partial(widget.study, widget.train(**fields_of(SHORT))) for widget in widgets)
+    )
     assert most == 1
     assert all(widget.luck.startswith("Of 3 other seeds") for widget in widgets)
 
@@ -460,8 +460,7 @@ def in_threads(*functions):
 )
 def test_a_recipe_that_a_study_cannot_train(recipe, sentence):
     widget = playground.View()
-    widget.train(**fields_of(recipe))
-    widget.study()
+    widget.study(widget.train(**fields_of(recipe)))
     assert widget.luck.startswith(sentence)
 
 
@@ -470,9 +469,9 @@ def test_a_study_that_fails(monkeypatch):
         raise MemoryError("no memory")
 
     widget = playground.View()
-    widget.train(**fields_of(SHORT))
+    run = widget.train(**fields_of(SHORT))
     monkeypatch.setattr(view, "seed_study", fail)
-    widget.study()
+    widget.study(run)
     assert widget.luck == "Keras cannot train this: MemoryError: no memory"
 
 

@@ -21,6 +21,7 @@ from keras_xor.training import train
 _MOST_COMPILED = 32  # TensorFlow keeps some 5 MiB of each.
 _MOST_EPOCHS = 1_000
 _MOST_SECONDS = 15
+_SECONDS_OF_AN_EPOCH = 5e-3  # In addition to its steps
 _MOST_WEIGHTS = 2**24  # Of all epochs: 64 MiB
 
 _compiled = collections.OrderedDict()  # Lists of models that nobody trains, by their program
@@ -141,9 +142,9 @@ def check_length(recipe):
         raise KerasXorError(
             f"the page trains at most {_MOST_EPOCHS} epochs, not {recipe.epochs}: use train.py"
         )
-    steps = recipe.epochs * recipe.steps_per_epoch
+    of_an_epoch = _SECONDS_OF_AN_EPOCH + recipe.steps_per_epoch * _seconds_of_a_step(recipe)
     if (
-        steps * _seconds_of_a_step(recipe) > _MOST_SECONDS
+        recipe.epochs * of_an_epoch > _MOST_SECONDS
         or recipe.epochs * weights_of(recipe) > _MOST_WEIGHTS
     ):
         raise KerasXorError(

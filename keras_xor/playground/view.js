@@ -157,13 +157,12 @@ class Network {
 
   unit(layer, unit, tell) {
     const style = `left: ${this.x(layer) / this.width * 100}%; top: ${this.y(layer, unit)}px`;
-    const canvas = html("canvas", {width: this.drawing.unitPoints, height: this.drawing.unitPoints});
+    const {unitPoints, drawn} = this.drawing, name = this.name(layer, unit);
+    const canvas = html("canvas", {width: unitPoints, height: unitPoints});
     const bias = html("i", {class: "bias"});
-    const label = layer === 0 || layer === this.drawing.drawn.length - 1 ? [html("b", {}, this.name(layer, unit))] : [];
-    const name = this.name(layer, unit);
-    const element = html("div", {class: "unit", style, tabindex: 0, role: "img", "aria-label": name},
-      canvas, ...label);
+    const element = html("div", {class: "unit", style, tabindex: 0, role: "img", "aria-label": name}, canvas);
     if (layer) element.append(bias);
+    if (layer === 0 || layer === drawn.length - 1) element.append(html("b", {}, name));
     tell(element, (moment) => this.described(layer, unit, moment));
     this.element.append(element);
     return {canvas, bias, layer, unit};

@@ -81,15 +81,17 @@ class View(anywidget.AnyWidget):
             self.status = self.problem = ""
         return run
 
-    def study(self):
-        """Say in `luck` how the run compares with 200 other seeds, after a second of rest.
+    def study(self, run):
+        """Say in `luck` how a run compares with 200 other seeds, after a second of rest.
 
         This ends early when `train` or `study` is called in another thread.
+
+        Args:
+            run: What `train` returned last. Nothing is done if there was a problem.
         """
-        if self.problem:
+        if self.problem or run is not self._run:
             return
-        run, study = self._run, object()
-        self._study = study
+        self._study = study = object()
 
         def tell(text):
             with self._turns:
