@@ -32,7 +32,7 @@ DRAG = """() => {
   window.drawnAt = [];
   document.addEventListener("keydown", () => window.pressedAt = performance.now(), true);
   new MutationObserver(() => window.drawnAt.push(performance.now()))
-    .observe(root.querySelector(".place"), {childList: true});
+    .observe(root.querySelector("table"), {childList: true});
 }"""
 REPLAY = """() => new Promise((done) => {
   const root = document.querySelector("marimo-anywidget").shadowRoot;

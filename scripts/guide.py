@@ -91,7 +91,7 @@ def _(mo):
     joins them into one vector. Axon pipes one layer into the next. Keras's functional API calls
     each layer on the output of the one before.
 
-    Here, `run` is the training above. All code on this page follows the controls.
+    All code on this page follows the controls: `run` is what the section "Training" gives.
     """)
     return
 

@@ -33,7 +33,7 @@ def largest_file(size):
 
 
 def pytest_addoption(parser):
-    parser.addoption("--kills", type=int, default=10, help="kills of training processes")
+    parser.addoption("--kills", type=int, default=6, help="kills of training processes")
     parser.addoption("--variants", type=int, default=1_000, help="variants of a model file")
 
 

@@ -39,6 +39,11 @@ def wait_for_training(process):
     assert any(line.startswith("Training on") for line in process.stdout), process.stderr.read()
 
 
+def wait_for_an_epoch(process):
+    epochs = (line for line in process.stdout if line.startswith("Epoch "))
+    assert next(epochs) != next(epochs)
+
+
 def weights(model):
     return b"".join(weight.tobytes() for weight in model.get_weights())
 
@@ -74,6 +79,8 @@ def test_kills(request, tmp_path, uninterrupted):
     while kills < request.config.getoption("kills"):
         process = start(*RUN, "--resume", cwd=tmp_path)
         wait_for_training(process)
+        if kills % 2:  # Otherwise, on a busy machine, all would be killed while they compile.
+            wait_for_an_epoch(process)
         time.sleep(rng.uniform(0, 1))
         process.kill()
         _, errors = process.communicate()

@@ -9,8 +9,8 @@ with notebook_extra():
 
 _RATES = [digit * 10.0**power for power in range(-4, 1) for digit in (1, 2, 5)]
 _GRID = (
-    "display: grid; gap: 0.4rem 1.6rem; "
-    "grid-template-columns: repeat(auto-fill, minmax(10.4rem, 1fr))"
+    "display: grid; gap: 0.4rem 1.4rem; "
+    "grid-template-columns: repeat(auto-fill, minmax(10rem, 1fr))"
 )
 
 
