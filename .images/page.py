@@ -32,7 +32,7 @@ DRAG = """() => {
   window.drawnAt = [];
   document.addEventListener("keydown", () => window.pressedAt = performance.now(), true);
   new MutationObserver(() => window.drawnAt.push(performance.now()))
-    .observe(root.querySelector("table"), {childList: true});
+    .observe(root.querySelector("tbody"), {childList: true});
 }"""
 REPLAY = """() => new Promise((done) => {
   const root = document.querySelector("marimo-anywidget").shadowRoot;
@@ -76,9 +76,13 @@ def wait_for_luck(tab):
     tab.locator(".luck", has_text="95 % interval").wait_for()
 
 
+def slider_of(tab, label):
+    return tab.locator("marimo-slider").filter(has_text=label).get_by_role("slider")
+
+
 def times(tab, label, keys):
     """Milliseconds to the picture, for each key in turn on a slider, with rests between."""
-    slider = tab.locator("marimo-slider").filter(has_text=label).get_by_role("slider")
+    slider = slider_of(tab, label)
     tab.evaluate("window.times.length = 0")
     for number, key in enumerate(keys, start=1):
         slider.focus()
@@ -90,7 +94,7 @@ def times(tab, label, keys):
 
 def drag(tab, label):
     """Press a key on a slider every 30 ms; print how many runs were drawn, and the last delay."""
-    slider = tab.locator("marimo-slider").filter(has_text=label).get_by_role("slider")
+    slider = slider_of(tab, label)
     slider.press("Home")
     tab.wait_for_timeout(1000)
     tab.evaluate(DRAG)

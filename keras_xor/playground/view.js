@@ -123,13 +123,14 @@ class Network {
     ));
     units.forEach((count, layer) => {
       if (count > drawn[layer]) {
-        const style = `left: ${this.x(layer) / this.width * 100}%`;
-        this.element.append(html("small", {class: "more", style}, `and ${count - drawn[layer]} more`));
+        this.element.append(html("small", {class: "more", style: this.left(layer)}, `and ${count - drawn[layer]} more`));
       }
     });
   }
 
   x(layer) { return (layer + 0.5) * this.width / this.drawing.drawn.length; }
+
+  left(layer) { return `left: ${this.x(layer) / this.width * 100}%`; }
 
   y(layer, unit) { return (unit + 0.5) * this.height / this.drawing.drawn[layer]; }
 
@@ -156,7 +157,7 @@ class Network {
   }
 
   unit(layer, unit, tell) {
-    const style = `left: ${this.x(layer) / this.width * 100}%; top: ${this.y(layer, unit)}px`;
+    const style = `${this.left(layer)}; top: ${this.y(layer, unit)}px`;
     const {unitPoints, drawn} = this.drawing, name = this.name(layer, unit);
     const canvas = html("canvas", {width: unitPoints, height: unitPoints});
     const bias = html("i", {class: "bias"});
@@ -190,9 +191,10 @@ class Network {
       line.style.strokeWidth = `${Math.min(0.4 + 1.3 * Math.abs(value), 7) || 1}px`;
     }
     const pictures = this.drawing.pictures.map((picture) => this.drawing.at(picture, moment));
+    const biases = pictures.map((_, layer) => layer && this.bias(layer, moment));
     for (const {canvas, bias, layer, unit} of this.units) {
       paintUnit(canvas, this.drawing.unitPoints, pictures[layer], unit);
-      if (layer) bias.style.background = css(signed(this.bias(layer, moment)(unit)));
+      if (layer) bias.style.background = css(signed(biases[layer](unit)));
     }
   }
 }
@@ -243,7 +245,9 @@ class View {
     this.readout = html("p", {class: "readout"});
     this.place = html("div", {class: "place"});
     this.curvePlace = html("div");
-    this.table = html("table");
+    const columns = ["x1", "x2", "probability", "class", ""].map((name) => html("th", {}, name));
+    this.rows = html("tbody");
+    const table = html("table", {}, html("thead", {}, html("tr", {}, ...columns)), this.rows);
     this.surface = html("canvas", {width: SIZE, height: SIZE, class: "surface", role: "img",
       "aria-label": "The probability that x1 xor x2 is 1: blue below 0.5, orange above"});
     this.button.onclick = () => this.playing ? this.pause() : this.play();
@@ -255,7 +259,7 @@ class View {
       html("div", {class: "player"}, this.button, this.slider, this.epoch),
       html("div", {class: "panes"}, this.place,
         html("div", {class: "square"}, this.surface, ...this.marks()),
-        html("div", {class: "side"}, this.table, this.curvePlace)),
+        html("div", {class: "side"}, table, this.curvePlace)),
       this.luck, this.readout);
     this.button.disabled = this.slider.disabled = true;
     this.pause();
@@ -263,12 +267,14 @@ class View {
 
   // The names and ends of the axes, and the points of the truth table.
   marks() {
-    const places = {"x1": [0.5, -1], "x2": [-1, 0.5], "0": [0, -1], "1": [1, -1], "0 ": [-1, 0], "1 ": [-1, 1]};
+    const names = [
+      ["x1", [0.5, -1]], ["0", [0, -1]], ["1", [1, -1]], ["x2", [-1, 0.5]], ["0", [-1, 0]], ["1", [-1, 1]],
+    ];
     const at = ([x, y]) => (
       `left: ${x < 0 ? "0.5em" : `calc(1.5em + ${x * SIZE}px)`}; top: ${y < 0 ? `calc(${SIZE}px + 0.9em)` : `${(1 - y) * SIZE}px`}`
     );
     return [
-      ...Object.entries(places).map(([name, place]) => html("span", {style: at(place)}, name)),
+      ...names.map(([name, place]) => html("span", {style: at(place)}, name)),
       ...CORNERS.map((corner) => html("span", {style: at(corner), class: "dot"})),
     ];
   }
@@ -371,9 +377,7 @@ class View {
     this.network.draw(moment);
     this.curve.draw(epoch);
     paintOutput(this.surface, drawing.points, drawing.at(drawing.output, moment));
-    const head = ["x1", "x2", "probability", "class", ""].map((name) => html("th", {}, name));
-    const rows = CORNERS.map(([x1, x2]) => this.row(x1, x2));
-    this.table.replaceChildren(html("tr", {}, ...head), ...rows);
+    this.rows.replaceChildren(...CORNERS.map(([x1, x2]) => this.row(x1, x2)));
     if (this.told) this.readout.textContent = this.told(moment);
   }
 
