@@ -9,6 +9,8 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+import numpy as np
+import onnxruntime
 import pytest
 
 import keras_xor
@@ -19,6 +21,20 @@ ROOT = Path(__file__).parents[1]
 def one_line(errors):
     assert errors.count("\n") == 1
     return errors.rstrip("\n")
+
+
+def check_files(folder, run):
+    """Check that the files of `keras_xor.playground.FILES` in a folder are those of a run."""
+    model, expected = keras_xor.load_model(folder / "xor.keras"), run.probabilities[-1]
+    for weight, weights in zip(model.get_weights(), run.weights, strict=True):
+        np.testing.assert_array_equal(weight, weights[-1])
+    table = keras_xor.data.TRUTH_TABLE
+    np.testing.assert_allclose(keras_xor.predict(model, *table), expected, atol=1e-6)
+    x1, x2 = np.array(table, np.float32)[..., None]
+    onnx = onnxruntime.InferenceSession(folder / "xor.onnx").run(None, {"x1": x1, "x2": x2})
+    np.testing.assert_allclose(onnx[0].ravel(), expected, atol=1e-6)
+    rows = keras_xor.files.load_history(folder / "xor.csv")
+    assert [row["loss"] for row in rows] == run.history["loss"]
 
 
 @contextlib.contextmanager

@@ -13,10 +13,9 @@ import urllib.parse
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 import pytest
 import websockets.sync.client
-from conftest import ROOT, one_line
+from conftest import ROOT, check_files, one_line
 from playwright.sync_api import expect, sync_playwright
 
 import keras_xor
@@ -189,7 +188,9 @@ def test_the_first_page(page):
         expect(page.tab.get_by_role("heading", name=section, exact=True)).to_be_visible()
     code = page.tab.locator(".cm-content")
     expect(code.filter(has_text="keras.layers.Dense")).to_be_visible()
-    expect(code.filter(has_text="def slider")).to_be_hidden()
+    arranging = code.filter(has_text="playground.controls_of")
+    expect(arranging).to_have_count(1)
+    expect(arranging).to_be_hidden()
     expect(page.tab.get_by_text("Total params: 33")).to_be_visible()
     assert "access_token" not in page.tab.url
 
@@ -356,14 +357,7 @@ def test_take_it_along(page, tmp_path):
             page.tab.locator("marimo-download").filter(has_text=label).locator("a").click()
         assert download.value.suggested_filename == name
         download.value.save_as(tmp_path / name)
-    expected = run.probabilities[-1]
-    model = keras_xor.load_model(tmp_path / "xor.keras")
-    np.testing.assert_allclose(keras_xor.predict(model, *TRUTH_TABLE), expected, atol=1e-6)
-    x1, x2 = np.array(TRUTH_TABLE, np.float32)[..., None]
-    onnx = onnxruntime.InferenceSession(tmp_path / "xor.onnx").run(None, {"x1": x1, "x2": x2})
-    np.testing.assert_allclose(onnx[0].ravel(), expected, atol=1e-6)
-    rows = keras_xor.files.load_history(tmp_path / "xor.csv")
-    assert [row["loss"] for row in rows] == run.history["loss"]
+    check_files(tmp_path, run)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -12,9 +12,8 @@ import urllib.parse
 
 import keras
 import numpy as np
-import onnxruntime
 import pytest
-from conftest import ROOT
+from conftest import ROOT, check_files
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -321,14 +320,7 @@ def test_the_files_are_those_of_the_run(tmp_path):
     for name in playground.FILES:
         assert playground.can_be_taken(run, name)
         (tmp_path / name).write_bytes(playground.file_of(SHORT, 3, name))
-    model = keras_xor.load_model(tmp_path / "xor.keras")
-    for weight, expected in zip(model.get_weights(), run.weights, strict=True):
-        np.testing.assert_array_equal(weight, expected[-1])
-    x1, x2 = np.array(TRUTH_TABLE, np.float32)[..., None]
-    onnx = onnxruntime.InferenceSession(tmp_path / "xor.onnx").run(None, {"x1": x1, "x2": x2})
-    np.testing.assert_allclose(onnx[0].ravel(), run.probabilities[-1], atol=1e-6)
-    rows = keras_xor.files.load_history(tmp_path / "xor.csv")
-    assert [row["loss"] for row in rows] == run.history["loss"]
+    check_files(tmp_path, run)
 
 
 @pytest.mark.parametrize("activation", checks.ACTIVATIONS)
