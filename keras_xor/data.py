@@ -85,6 +85,19 @@ class StackedXorBatches:
         return self._dataset
 
 
+def are_right(answers, threshold=0.5):
+    """Whether answers at the points of `TRUTH_TABLE`, on the last axis, are right.
+
+    Args:
+        answers: An array or tensor of shape `(..., 4)`.
+        threshold: Above it, an answer is 1. Defaults to 0.5.
+
+    Returns:
+        An array or tensor of dtype bool, of the same shape.
+    """
+    return (answers > threshold) == np.not_equal(*TRUTH_TABLE)
+
+
 def steps_per_stack(steps, batch_size):
     """The size of stacks that split `steps` evenly, at most 2**15 steps and 2**22 examples."""
     most = max(1, min(2**15, 2**22 // batch_size))

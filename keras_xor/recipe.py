@@ -72,6 +72,11 @@ class Recipe:
             names = checks.alternatives(checks.WITH_NESTEROV)
             raise KerasXorError(f"nesterov needs {names}, with a momentum such as 0.9")
 
+    @property
+    def steps(self):
+        """The steps of all epochs."""
+        return self.epochs * self.steps_per_epoch
+
     def settings(self):
         """The fields by name, as text, as on the command line."""
         return {name: _text(value) for name, value in dataclasses.asdict(self).items()}

@@ -96,7 +96,7 @@ def study_costs(size=1_000, repeats=5):
         size: Number of seeds. Defaults to 1000.
         repeats: Timed studies, and epochs in JAX, after one to warm up. Defaults to 5.
     """
-    steps = GUIDE.epochs * GUIDE.steps_per_epoch
+    steps = GUIDE.steps
     studies = _seconds(lambda: seed_study(seeds=size), repeats)
     ways = {"keras_xor.seed_study": _microseconds(studies, steps * size)}
     if has_jax():

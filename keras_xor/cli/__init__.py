@@ -11,6 +11,7 @@ from keras_xor.cli.parser import (
     add_trained_model,
     checked,
     command_to_resume,
+    option_of,
     recipe_of,
     recipes_of,
     settings_of,

@@ -72,7 +72,7 @@ def add_device(parser):
 def add_recipe(parser, several=False):
     """Add an option for each field of `Recipe`, for one value or for `several`."""
     for field in dataclasses.fields(Recipe):
-        name, default = _option(field.name), GUIDE.settings()[field.name]
+        name, default = option_of(field.name), GUIDE.settings()[field.name]
         help = field.metadata["help"]
         if several and field.type is bool:
             help += "; off on to study both"
@@ -121,7 +121,7 @@ def _recipe(parser, fields):
 
 def settings_of(recipe):
     """The fields of a recipe as text, by the names of their options."""
-    return {_option(name): text for name, text in recipe.settings().items()}
+    return {option_of(name): text for name, text in recipe.settings().items()}
 
 
 def command_to_resume():
@@ -130,5 +130,6 @@ def command_to_resume():
     return shlex.join([*typed, "--resume"])
 
 
-def _option(name):
+def option_of(name):
+    """The option of a field of `Recipe`, or of the seed."""
     return "--" + name.removeprefix("kernel_").replace("_", "-")

@@ -7,6 +7,7 @@ from keras_xor.checks import KerasXorError, shown
 from keras_xor.playground.runs import check_length
 from keras_xor.recipe import GUIDE, Recipe
 
+_GUIDE = GUIDE.settings() | {"seed": "0"}
 _WORDS = {"False": False, "True": True}
 _OF_MARIMO = ("include-code", "show-code", "theme", "view-as")
 
@@ -29,11 +30,10 @@ def settings_of_address(query):
 
 
 def _settings(query):
-    names = [*GUIDE.settings(), "seed"]
     texts = {name: text for name, text in query.items() if name not in _OF_MARIMO}
     for name, text in texts.items():
-        if name not in names:
-            raise KerasXorError(f"{shown(name)} must be {checks.alternatives(names)}")
+        if name not in _GUIDE:
+            raise KerasXorError(f"{shown(name)} must be {checks.alternatives(_GUIDE)}")
         if not isinstance(text, str):
             raise KerasXorError(f"{name} must be given once, not {len(text)} times")
     seed = checks.seed(texts.pop("seed", "0"), "seed")
@@ -42,22 +42,25 @@ def _settings(query):
     return recipe, seed
 
 
-def address_of(recipe, seed=0):
-    """The settings as in an address.
+def changes_of(recipe, seed=0):
+    """The settings that are not the guide's.
 
     Args:
         recipe: A `Recipe`.
-        seed: The seed. Defaults to 0.
+        seed: The seed. Defaults to 0, which counts as the guide's.
 
     Returns:
-        A dict of texts by name, with `None` in place of the guide's own values.
+        A dict of texts by name.
     """
-    guide = GUIDE.settings() | {"seed": "0"}
     settings = recipe.settings() | {"seed": str(seed)}
-    return {name: None if text == guide[name] else text for name, text in settings.items()}
+    return {name: text for name, text in settings.items() if text != _GUIDE[name]}
+
+
+def address_of(recipe, seed=0):
+    """All settings as in an address: `changes_of`, and `None` for the guide's own."""
+    return dict.fromkeys(_GUIDE) | changes_of(recipe, seed)
 
 
 def link(recipe, seed=0):
-    """The settings as a link, such as "?hidden_units=2&seed=1"; see `address_of`."""
-    settings = address_of(recipe, seed).items()
-    return "?" + urllib.parse.urlencode([(name, text) for name, text in settings if text])
+    """The settings as a link, such as "?hidden_units=2&seed=1"; see `changes_of`."""
+    return "?" + urllib.parse.urlencode(changes_of(recipe, seed))

@@ -19,13 +19,14 @@ def outcome_of(run):
     if run.diverged:
         value = f"{loss[-1]:.3g}" if math.isfinite(loss[-1]) else "not a number"
         return f"Diverged: in epoch {len(loss)}, the loss was {value}. Try a smaller learning rate."
-    if run.steps_to_learn == 0:
+    steps = run.steps_to_learn
+    if steps == 0:
         return "Learned: all four points are right from the start, and stay right."
-    if run.steps_to_learn:
-        return f"Learned: all four points are right after {_steps(run.steps_to_learn)}."
-    steps = run.recipe.epochs * run.recipe.steps_per_epoch
+    if steps:
+        return f"Learned: all four points are right after {_steps(steps)}."
     return (
-        f"Not learned: {run.right[-1].sum()} of 4 points are right after {_steps(steps)}. "
+        f"Not learned: {run.right[-1].sum()} of 4 points are right after "
+        f"{_steps(run.recipe.steps)}. "
         f"{_advice(run, loss)}"
     )
 

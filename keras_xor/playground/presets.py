@@ -123,8 +123,7 @@ def presets_text():
     good = " · ".join(f"[{name}]({link(recipe)})" for name, recipe in GOOD.items())
     bad = " · ".join(f"[{name}]({link(*run)}) {why}" for name, (*run, why) in BAD.items())
     rows = [
-        f"| {where} | [{text}, {recipe.epochs * recipe.steps_per_epoch:,} steps]({link(recipe)}) "
-        f"| {learned:.1f} % |"
+        f"| {where} | [{text}, {recipe.steps:,} steps]({link(recipe)}) | {learned:.1f} % |"
         for where, text, recipe, learned in PUBLIC
     ]
     return "\n".join(

@@ -11,7 +11,7 @@ import numpy as np
 
 from keras_xor import checks
 from keras_xor.checks import KerasXorError
-from keras_xor.data import TRUTH_TABLE
+from keras_xor.data import TRUTH_TABLE, are_right
 from keras_xor.files import Recorder
 from keras_xor.model import build_model, reset
 from keras_xor.playground.layers import outputs_of_layers
@@ -54,8 +54,8 @@ class Run:
 
     @functools.cached_property
     def right(self):
-        """Whether each of them is on the right side of 0.5, of the same shape."""
-        return (self.probabilities > 0.5) == np.not_equal(*TRUTH_TABLE)
+        """Whether each of them is right, of the same shape."""
+        return are_right(self.probabilities)
 
     @property
     def steps_to_learn(self):

@@ -10,6 +10,10 @@ import webbrowser
 from keras_xor.checks import KerasXorError
 from keras_xor.playground.extra import notebook_extra
 
+with notebook_extra():
+    import marimo
+    import uvicorn
+
 ADDRESS = "127.0.0.1"
 # Cells without a name have code that only arranges the page.
 _HEAD = """<style>
@@ -30,11 +34,8 @@ def serve(notebook, port, open_browser=True):
         open_browser: Whether to open the page in the browser. Defaults to True.
 
     Raises:
-        KerasXorError: marimo is not installed, or the port cannot be listened on.
+        KerasXorError: the port cannot be listened on.
     """
-    with notebook_extra():
-        import marimo
-        import uvicorn
     token = secrets.token_urlsafe(16)
     with _listening(port) as listener:
         port = listener.getsockname()[1]

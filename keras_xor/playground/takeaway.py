@@ -5,10 +5,10 @@ import shlex
 import tempfile
 from pathlib import Path
 
-from keras_xor.cli import settings_of
+from keras_xor.cli import option_of
 from keras_xor.files import export, save_run
 from keras_xor.model import build_model
-from keras_xor.recipe import GUIDE
+from keras_xor.playground.address import changes_of
 from keras_xor.training import train
 
 FILES = {"xor.keras": "Keras model", "xor.onnx": "ONNX model", "xor.csv": "history as CSV"}
@@ -18,24 +18,17 @@ _NOT_IN_ONNX = ("celu", "gelu")
 
 def command(recipe, seed=0):
     """The command that gives the run of a recipe and a seed."""
-    guide = settings_of(GUIDE) | {"--seed": "0"}
-    settings = settings_of(recipe) | {"--seed": str(seed)}
     words = [
         word
-        for option, value in settings.items()
-        if value != guide[option]
-        for word in ([option] if value == "True" else [option, value])
+        for name, text in changes_of(recipe, seed).items()
+        for word in ([option_of(name)] if text == "True" else [option_of(name), text])
     ]
     return shlex.join(["python", "scripts/train.py", *words])
 
 
 def python_lines(recipe, seed=0):
     """The lines of Python that give the run of a recipe and a seed."""
-    fields = [
-        f"{name}={getattr(recipe, name)!r}"
-        for name, text in recipe.settings().items()
-        if text != GUIDE.settings()[name]
-    ]
+    fields = [f"{name}={getattr(recipe, name)!r}" for name in changes_of(recipe)]
     return "\n".join(
         [
             "import keras_xor",

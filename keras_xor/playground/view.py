@@ -117,7 +117,7 @@ class View(anywidget.AnyWidget):
 
 def _luck(run, progress):
     recipe = run.recipe
-    if recipe.epochs * recipe.steps_per_epoch * weights_of(recipe) > _MOST_WORK:
+    if recipe.steps * weights_of(recipe) > _MOST_WORK:
         return f"Was it luck? {_SEEDS} other seeds would take minutes: use seed_study.py."
     try:
         return luck_of(run, seed_study(recipe, _SEEDS, on_progress=progress))
@@ -130,7 +130,7 @@ def _luck(run, progress):
 def _activity(recipe):
     if not is_compiled(recipe):
         return "Compiling, then training ..."
-    return "Training ..." if recipe.epochs * recipe.steps_per_epoch > _MANY_STEPS else ""
+    return "Training ..." if recipe.steps > _MANY_STEPS else ""
 
 
 def _sentence(error):

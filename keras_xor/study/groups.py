@@ -15,6 +15,7 @@ import tensorflow as tf
 from keras_xor.checks import KerasXorError
 from keras_xor.data import (
     TRUTH_TABLE,
+    are_right,
     point_counts,
     random_source,
     random_words,
@@ -57,7 +58,7 @@ class Group(NamedTuple):
     @property
     def steps(self):
         """The steps of each run."""
-        return self.recipe.epochs * self.recipe.steps_per_epoch
+        return self.recipe.steps
 
     @property
     def steps_of_all(self):
@@ -210,7 +211,7 @@ def _int64(number):
 
 def _rows_of(state, answers, seeds):
     answers = np.where(state.diverged[:, None], np.nan, answers)
-    learned = np.all((answers > 0.5) == np.not_equal(*TRUTH_TABLE), axis=1)
+    learned = np.all(are_right(answers), axis=1)
     steps_to_learn = np.where(learned, state.last_wrong + 1, 0)
     columns = answers, state.loss.numpy(), steps_to_learn
     return [

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_xor.data import TRUTH_TABLE
+from keras_xor.data import are_right
 from keras_xor.model import kept_with_model
 from keras_xor.study.initial import InitialWeights
 from keras_xor.study.network import (
@@ -139,7 +139,7 @@ class Program:
         trained = [*map(_constrained, trained, self._model.trainable_weights)]
 
         threshold = 0.0 if self._logits else 0.5
-        right = tf.reduce_all((answers > threshold) == np.not_equal(*TRUTH_TABLE), axis=1)
+        right = tf.reduce_all(are_right(answers, threshold), axis=1)
         in_epoch = state.step % steps_per_epoch
         total = tf.where(in_epoch == 0, 0.0, state.losses) + losses
         done = in_epoch + 1
