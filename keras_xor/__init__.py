@@ -15,6 +15,8 @@ _HOMES = {
     "build_model": "model",
     "train": "training",
     "predict": "prediction",
+    "Run": "run",
+    "train_run": "recording",
     "save_model": "files",
     "load_model": "files",
     "export": "files",
@@ -22,8 +24,8 @@ _HOMES = {
     "sweep": "study",
 }
 _MODULES = {
-    *("data", "model", "training", "prediction"),
-    *("benchmark", "files", "playground", "plots", "study"),
+    *("data", "model", "training", "prediction", "signature"),
+    *("files", "run", "recording", "playground", "plots", "study"),
 }
 
 __all__ = ["KerasXorError", "Recipe", *_HOMES]

@@ -3,7 +3,6 @@
 import numpy as np
 import tensorflow as tf
 
-from keras_xor import checks
 from keras_xor.recipe import GUIDE
 
 TRUTH_TABLE = ((0, 0, 1, 1), (0, 1, 0, 1))  # All x1, all x2
@@ -14,7 +13,7 @@ def xor_batches(batch_size=GUIDE.batch_size, seed=None):
     """An endless stream of random XOR batches.
 
     Args:
-        batch_size: Examples in a batch, 1 to 2**24. Defaults to 32.
+        batch_size: Examples in a batch. Defaults to 32.
         seed: Whole number of at least 0: the same seed gives the same batches, in
             the same order. Defaults to `None`: new batches on every iteration.
 
@@ -22,9 +21,6 @@ def xor_batches(batch_size=GUIDE.batch_size, seed=None):
         A `tf.data.Dataset` of elements `({"x1": x1, "x2": x2}, y)`, each of shape
         `(batch_size, 1)` and dtype uint8; `x1` and `x2` are uniform on {0, 1}. Its
         cardinality is `tf.data.INFINITE_CARDINALITY`.
-
-    Raises:
-        KerasXorError: `batch_size` or `seed` is out of range.
     """
     batches = StackedXorBatches(batch_size)(1, 1, seed).unbatch()
     return batches.apply(tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY))
@@ -37,13 +33,10 @@ class StackedXorBatches:
 
     Args:
         batch_size: See `xor_batches`.
-
-    Raises:
-        KerasXorError: `batch_size` is out of range.
     """
 
     def __init__(self, batch_size):
-        self._batch_size = checks.batch_size(batch_size, "batch_size")
+        self._batch_size = batch_size
         spec = tf.TensorSpec((None, self._batch_size, 1), tf.uint8)
         options = tf.data.Options()
         options.autotune.enabled = False  # Its thread can delay the end of the data by 30 s.
@@ -64,12 +57,7 @@ class StackedXorBatches:
 
         Returns:
             A `tf.data.Dataset` like `xor_batches`, of shapes `(steps, batch_size, 1)`.
-
-        Raises:
-            KerasXorError: `seed` is out of range.
         """
-        if seed is not None:
-            seed = checks.seed(seed, "seed")
         skipped = initial_epoch * steps_per_epoch
 
         def stacks():

@@ -2,15 +2,11 @@
 
 import keras
 import numpy as np
-import tensorflow as tf
 
-from keras_xor import checks
-from keras_xor.checks import KerasXorError, shown
-from keras_xor.recipe import GUIDE, check_recipe
-
-MAPPING = "inputs x1 and x2 of shape (None, 1) to one output of shape (None, 1)"
+from keras_xor.recipe import GUIDE, takes_recipe
 
 
+@takes_recipe
 def build_model(recipe=GUIDE, seed=None):
     """Build the network of a recipe, compiled and ready for `train`.
 
@@ -28,9 +24,8 @@ def build_model(recipe=GUIDE, seed=None):
         all float32.
 
     Raises:
-        KerasXorError: `recipe` is not a `Recipe`, or `seed` is out of range.
+        KerasXorError: `recipe` is not a `Recipe`.
     """
-    check_recipe(recipe)
     *hidden_initializers, output_initializer = kernel_initializers(recipe, seed)
     layers = len(recipe.hidden_units)
     names = [f"hidden_{number}" for number in range(1, 1 + layers)] if layers > 1 else ["hidden"]
@@ -59,7 +54,7 @@ def build_model(recipe=GUIDE, seed=None):
 
     model = keras.Model(inputs={"x1": x1, "x2": x2}, outputs=y, name="xor")
     model.compile(
-        optimizer=_with(
+        optimizer=clone(
             keras.optimizers.get(recipe.optimizer),
             learning_rate=recipe.learning_rate,
             momentum=recipe.momentum,
@@ -75,41 +70,14 @@ def build_model(recipe=GUIDE, seed=None):
 
 def kernel_initializers(recipe, seed):
     """Kernel initializers of the hidden layers and the output layer, as for `build_model`."""
-    if seed is not None:
-        seed = checks.seed(seed, "seed")
     # One seed per layer: with the same seed, layers would draw the same random numbers.
     words = np.random.SeedSequence(seed).generate_state(1 + len(recipe.hidden_units))
     plain = keras.initializers.get(recipe.kernel_initializer)
-    return [_with(plain, seed=int(word)) for word in words]
+    return [clone(plain, seed=int(word)) for word in words]
 
 
-def reset(model, recipe, seed):
-    """Give a model the weights and the optimizer of `build_model(recipe, seed)`, in place.
-
-    It stays compiled, so its next training starts at once.
-
-    Args:
-        model: What `build_model` returned for `recipe`, or for a recipe that differs only in
-            learning rate, epochs, steps and batch size.
-        recipe: A `Recipe`.
-        seed: See `build_model`.
-
-    Raises:
-        KerasXorError: `seed` is out of range.
-    """
-    layers = [layer for layer in model.layers if layer.weights]
-    for layer, initializer in zip(layers, kernel_initializers(recipe, seed), strict=True):
-        layer.kernel.assign(initializer(layer.kernel.shape))
-        layer.bias.assign(np.zeros(layer.bias.shape))
-    build_optimizer(model)
-    new = _with(model.optimizer, learning_rate=recipe.learning_rate)
-    new.build(model.trainable_variables)
-    for variable, value in zip(model.optimizer.variables, new.variables, strict=True):
-        variable.assign(value)
-
-
-def _with(thing, **options):
-    """A copy of a Keras object, changed by the options that it has."""
+def clone(thing, **options):
+    """A new Keras object with the config of another, except for the options that it has."""
     config = thing.get_config()
     known = {name: value for name, value in options.items() if name in config}
     return type(thing).from_config(config | known)
@@ -143,41 +111,3 @@ def kept_with_model(model, key, make):
     if key not in kept.things:
         kept.things[key] = make()
     return kept.things[key]
-
-
-def check_model(model, functional=True):
-    """Raise `KerasXorError` unless `model` is a Keras model from x1 and x2 to one output.
-
-    Args:
-        model: The value to check.
-        functional: Whether it must be a functional model. If not, other models are accepted,
-            since only calling them shows what they map. Defaults to `True`.
-    """
-    if not isinstance(model, keras.Model):
-        raise KerasXorError(f"model must be a keras.Model, not {shown(model)}")
-    if isinstance(model, keras.Sequential):
-        raise KerasXorError("model must have two inputs, x1 and x2, so it cannot be Sequential")
-    if not hasattr(model, "inputs"):
-        if functional:
-            raise KerasXorError(
-                "model must be functional: build it with keras.Model(inputs, outputs)"
-            )
-    elif not is_of_xor(model):
-        raise KerasXorError(f"model must map {MAPPING}")
-
-
-def is_of_xor(model):
-    """Whether a functional `model` has the inputs and the output of `build_model`."""
-    inputs = {tensor.name: tensor.shape for tensor in model.inputs}
-    outputs = [tensor.shape for tensor in model.outputs]
-    mapping = {"x1": (None, 1), "x2": (None, 1)}, [(None, 1)]
-    if (inputs, outputs) != mapping or isinstance(model.output, dict):
-        return False
-    names = model.input if isinstance(model.input, dict) else {}
-    return all(name == tensor.name for name, tensor in names.items())
-
-
-def is_distributed(model):
-    """Whether `model` was built under a distribution strategy, or code runs under one."""
-    within = tf.distribute.has_strategy()
-    return within or model.distribute_strategy is not tf.distribute.get_strategy()

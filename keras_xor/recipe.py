@@ -1,9 +1,12 @@
 """The recipe of a run; imports nothing heavy, so `--help` is instant."""
 
 import dataclasses
+import functools
+import inspect
+import itertools
 
 from keras_xor import checks
-from keras_xor.checks import KerasXorError, shown
+from keras_xor.checks import KerasXorError
 
 
 def _field(default, check, help):
@@ -23,47 +26,61 @@ class Recipe:
     https://hexdocs.pm/axon/xor.html
 
     Attributes:
-        hidden_units: Tuple of the units of 1 to 4 hidden layers, 1 to 256 each. A number means
-            one layer; "4x4" means two. Defaults to (8,).
-        activation: Activation of the hidden layers; the output layer uses a sigmoid. Defaults
-            to "tanh".
+        hidden_units: Units of 1 to 4 hidden layers, 1 to 256 each. A number means one layer;
+            "4x4" means two.
+        activation: Activation of the hidden layers; the output layer uses a sigmoid.
         kernel_initializer: Initializer of all kernels, with Keras's default arguments; biases
-            start at 0. Defaults to "glorot_uniform".
-        loss: A loss for one probability per example. Defaults to "binary_crossentropy".
+            start at 0.
+        loss: A loss for one probability per example.
         optimizer: Optimizer, with Keras's default arguments except for the next three fields.
-            Defaults to "sgd".
-        learning_rate: From 1.2e-38 to 3.4e38, the range of float32. Defaults to 0.01, Axon's
+        learning_rate: A number that is neither 0 nor infinite in float32. The default is Axon's
             default for SGD, for every optimizer.
-        momentum: From 0 to 1, for "sgd", "rmsprop" or "muon". Defaults to 0, also for
-            "muon", whose default in Keras is 0.95.
-        nesterov: Whether to use Nesterov momentum, for "sgd" or "muon". Defaults to False.
-        batch_size: Examples in a batch, 1 to 2**24. Defaults to 32.
-        steps_per_epoch: Batches in an epoch, 1 to 2**53. Defaults to 1000.
-        epochs: Number of epochs, 1 to 2**53. Defaults to 10.
+        momentum: For "sgd", "rmsprop" or "muon". The default is 0, also for "muon", whose default
+            in Keras is 0.95.
+        nesterov: Whether to use Nesterov momentum, for "sgd" or "muon".
+        batch_size: Examples in a batch. Keras counts them in float32, so at most 2**24.
+        steps_per_epoch: Batches in an epoch.
+        epochs: Number of epochs.
 
     Raises:
-        KerasXorError: a field is out of range, or the optimizer does not support the momentum.
+        KerasXorError: a field is unknown or out of range, or the optimizer does not support the
+            momentum.
     """
 
-    hidden_units: tuple = _field(
-        (8,), checks.hidden_units, "units of the hidden layer; 4x4 for two layers of 4"
+    hidden_units: tuple[int, ...] = _field(
+        (8,), checks.units_by_layer, "units of the hidden layer; 4x4 for two layers of 4"
     )
-    activation: str = _field("tanh", checks.activation, "activation of the hidden layers")
+    activation: str = _field(
+        "tanh", checks.one_of(checks.ACTIVATIONS), "activation of the hidden layers"
+    )
     kernel_initializer: str = _field(
-        "glorot_uniform", checks.kernel_initializer, "initializer of the kernels"
+        "glorot_uniform", checks.one_of(checks.INITIALIZERS), "initializer of the kernels"
     )
-    loss: str = _field("binary_crossentropy", checks.loss, "loss, such as mean_squared_error")
-    optimizer: str = _field("sgd", checks.optimizer, "optimizer, such as adam")
-    learning_rate: float = _field(0.01, checks.learning_rate, "learning rate of the optimizer")
-    momentum: float = _field(0.0, checks.momentum, "for sgd, rmsprop or muon, from 0 to 1")
+    loss: str = _field(
+        "binary_crossentropy", checks.one_of(checks.LOSSES), "loss, such as mean_squared_error"
+    )
+    optimizer: str = _field("sgd", checks.one_of(checks.OPTIMIZERS), "optimizer, such as adam")
+    learning_rate: float = _field(
+        0.01, checks.real_number(1.2e-38, 3.4e38), "learning rate of the optimizer"
+    )
+    momentum: float = _field(0.0, checks.real_number(0, 1), "for sgd, rmsprop or muon, from 0 to 1")
     nesterov: bool = _field(False, checks.switch, "use Nesterov momentum")
-    batch_size: int = _field(32, checks.batch_size, "examples in a batch")
-    steps_per_epoch: int = _field(1_000, checks.count, "batches in an epoch")
-    epochs: int = _field(10, checks.count, "number of epochs")
+    batch_size: int = _field(32, checks.whole_number(1, 2**24), "examples in a batch")
+    steps_per_epoch: int = _field(1_000, checks.whole_number(1), "batches in an epoch")
+    epochs: int = _field(10, checks.whole_number(1), "number of epochs")
+
+    def __new__(cls, *arguments, **fields):
+        names = [field.name for field in dataclasses.fields(cls)]
+        if unknown := [name for name in fields if name not in names]:
+            raise KerasXorError(f"Recipe has no field {unknown[0]}, only {', '.join(names)}")
+        return super().__new__(cls)
 
     def __post_init__(self):
         for field in dataclasses.fields(Recipe):
-            value = field.metadata["check"](getattr(self, field.name), field.name)
+            try:
+                value = field.metadata["check"](getattr(self, field.name))
+            except KerasXorError as problem:
+                raise KerasXorError(f"{field.name} {problem}") from None
             object.__setattr__(self, field.name, value)
         if self.momentum and self.optimizer not in checks.WITH_MOMENTUM:
             names = checks.alternatives(checks.WITH_MOMENTUM)
@@ -77,21 +94,44 @@ class Recipe:
         """The steps of all epochs."""
         return self.epochs * self.steps_per_epoch
 
+    @property
+    def parameters(self):
+        """The number of weights and biases of the network."""
+        units = 2, *self.hidden_units, 1
+        return sum((inputs + 1) * outputs for inputs, outputs in itertools.pairwise(units))
+
     def settings(self):
         """The fields by name, as text, as on the command line."""
         return {name: _text(value) for name, value in dataclasses.asdict(self).items()}
 
 
 def _text(value):
+    if isinstance(value, bool):
+        return "on" if value else "off"
     return "x".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 GUIDE = Recipe()
 
 
-def check_recipe(recipe):
-    """Raise `KerasXorError` unless `recipe` is a `Recipe`."""
-    if not isinstance(recipe, Recipe):
-        raise KerasXorError(
-            f"recipe must be a keras_xor.Recipe, such as Recipe(epochs=5), not {shown(recipe)}"
-        )
+def takes_recipe(function):
+    """Let a function with an argument `recipe` say in one line how a mistake in it is meant."""
+    signature = inspect.signature(function)
+    fields = GUIDE.settings().keys() - signature.parameters.keys()
+
+    @functools.wraps(function)
+    def checked(*arguments, **options):
+        if misplaced := sorted(fields & options.keys()):
+            given = ", ".join(f"{name}={options[name]!r}" for name in misplaced)
+            raise KerasXorError(
+                f"{misplaced[0]} is a field of Recipe: "
+                f"keras_xor.{function.__name__}(..., recipe=Recipe({given}))"
+            )
+        recipe = signature.bind_partial(*arguments, **options).arguments.get("recipe", GUIDE)
+        if not isinstance(recipe, Recipe):
+            raise KerasXorError(
+                f"recipe must be a keras_xor.Recipe, such as Recipe(epochs=5), not {recipe!r:.80}"
+            )
+        return function(*arguments, **options)
+
+    return checked

@@ -6,17 +6,25 @@ import functools
 import keras
 import tensorflow as tf
 
-from keras_xor import checks
-from keras_xor.checks import KerasXorError, shown
+from keras_xor.checks import KerasXorError
 from keras_xor.data import StackedXorBatches, steps_per_stack
-from keras_xor.model import build_optimizer, check_model, is_distributed, kept_with_model
-from keras_xor.recipe import GUIDE, check_recipe
+from keras_xor.model import build_optimizer, kept_with_model
+from keras_xor.recipe import GUIDE, takes_recipe
 from keras_xor.runtime.interrupts import held_interrupts
 
-_MOST_EXAMPLES = 2**27  # In one execution of the XLA program: some gigabytes.
 LARGEST_LOSS = 1e6  # Means logits in the millions; a model that learns has a loss below 1.
 
 
+class DivergedError(KerasXorError):
+    """Training diverged: in this epoch, counted from 1, it had this loss."""
+
+    def __init__(self, epoch, loss):
+        super().__init__(
+            f"training diverged in epoch {epoch} with a loss of {loss:.3g}: lower the learning rate"
+        )
+
+
+@takes_recipe
 def train(
     model,
     recipe=GUIDE,
@@ -53,21 +61,13 @@ def train(
         are means over all steps of each epoch.
 
     Raises:
-        KerasXorError: `model` is not compiled or has other inputs; an argument is out of
-            range; or training diverged: the loss is not a number or is above 10**6.
+        KerasXorError: `model` is not compiled or has other inputs than x1 and x2; or training
+            diverged: the loss is not a number or is above 10**6.
     """
-    check_model(model, functional=False)
-    if not model.compiled:
-        raise KerasXorError("model must be compiled: call model.compile first")
-    if is_distributed(model):
-        raise KerasXorError("model must not be built under a distribution strategy: use model.fit")
-    check_recipe(recipe)
+    _check_model(model)
     epochs, steps_per_epoch = recipe.epochs, recipe.steps_per_epoch
-    steps_per_execution = _checked_steps(steps_per_execution, recipe)
-    verbose = 1 if isinstance(verbose, str) and verbose == "auto" else verbose
-    verbose = checks.whole_number(verbose, "verbose", lowest=0, highest=2)
-    initial_epoch = checks.whole_number(initial_epoch, "initial_epoch", lowest=0, highest=epochs)
-    callbacks = _checked_callbacks(callbacks)
+    steps_per_execution = steps_per_execution or steps_per_stack(steps_per_epoch, recipe.batch_size)
+    verbose = 1 if verbose == "auto" else verbose
 
     places = steps_per_epoch, steps_per_execution, seed, initial_epoch
     with (
@@ -92,13 +92,25 @@ def train(
                 model=model,
             ),
         )
-    loss = history.history.get("loss", [0.0])[-1]
-    if _diverged(loss):
-        raise KerasXorError(
-            f"training diverged in epoch {history.epoch[-1] + 1} with a loss of {loss:.3g}: "
-            "lower the learning rate"
-        )
+    if diverged(loss := history.history.get("loss", [0.0])[-1]):
+        raise DivergedError(history.epoch[-1] + 1, loss)
     return history
+
+
+def diverged(loss):
+    """Whether a loss is not a number or above a million."""
+    return not loss <= LARGEST_LOSS
+
+
+def _check_model(model):
+    if not model.compiled:
+        raise KerasXorError("model must be compiled: call model.compile first")
+    names = {tensor.name for tensor in getattr(model, "inputs", [])}
+    if isinstance(model, keras.Sequential) or names - {"x1", "x2"}:
+        raise KerasXorError(
+            "model must have the inputs x1 and x2, as build_model makes it: train others by "
+            "model.fit"
+        )
 
 
 @contextlib.contextmanager
@@ -110,30 +122,6 @@ def _stacks(model, batch_size, *places):
         yield batches(*places)
     finally:
         unused.append(batches)
-
-
-def _checked_steps(steps_per_execution, recipe):
-    if steps_per_execution is None:
-        return steps_per_stack(recipe.steps_per_epoch, recipe.batch_size)
-    steps_per_execution = checks.count(steps_per_execution, "steps_per_execution")
-    if steps_per_execution * recipe.batch_size > _MOST_EXAMPLES:
-        raise KerasXorError(
-            f"steps_per_execution times batch_size must be at most {_MOST_EXAMPLES}, "
-            f"not {shown(steps_per_execution * recipe.batch_size)}"
-        )
-    return steps_per_execution
-
-
-def _checked_callbacks(callbacks):
-    if callbacks is None:
-        return []
-    callbacks = list(callbacks) if isinstance(callbacks, list | tuple) else [callbacks]
-    for callback in callbacks:
-        if not isinstance(callback, keras.callbacks.Callback):
-            raise KerasXorError(
-                f"callbacks must be a list of keras.callbacks.Callback, not of {shown(callback)}"
-            )
-    return callbacks
 
 
 def device():
@@ -203,10 +191,6 @@ class _Callbacks(keras.callbacks.CallbackList):
 
     def on_train_batch_end(self, batch, logs=None):
         super().on_train_batch_end(min(batch, self.params["steps"] - 1), logs)
-        if _diverged(float(logs.get("loss", 0.0))):
+        if diverged(float(logs.get("loss", 0.0))):
             self.model.stop_training = True
         self._raise_held()
-
-
-def _diverged(loss):
-    return not loss <= LARGEST_LOSS  # This includes nan.

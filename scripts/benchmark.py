@@ -1,11 +1,31 @@
-"""Measure the cost of training: per step, for growing batches and epochs, studies, processes."""
+"""Measure the cost of training: per step, in larger batches and epochs, in studies, processes."""
 
+import concurrent.futures
+import functools
+import importlib.metadata
+import importlib.util
+import itertools
 import json
+import multiprocessing
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import timeit
 from pathlib import Path
 
-import keras_xor
-from keras_xor.cli import Parser, run, say, table
+import rivals
 
+import keras_xor
+from keras_xor import Recipe
+from keras_xor.cli import Parser, run, say, table
+from keras_xor.recipe import GUIDE
+
+SIZES = [(32, 10_000), (32, 100_000), (32, 1_000_000), (1_024, 1_000), (32_768, 100)]
+SIXTEEN_EPOCHS = Recipe(epochs=16)
 SCRIPTS = Path(__file__).parent
 
 
@@ -16,69 +36,156 @@ def arguments():
 
 
 def main(args):
-    benchmark = keras_xor.benchmark
-    if not benchmark.has_jax():
-        say("JAX is not installed, so its row is missing: pip install jax")
+    if not has_jax():
+        say("JAX is not installed, so its rows are missing: pip install jax")
     report = {}
-    for name, measure, show in (
-        ("machine", benchmark.machine, machine_table),
-        ("steps", benchmark.step_costs, steps_table),
-        ("growth", benchmark.growth, growth_table),
-        ("studies", benchmark.study_costs, studies_table),
-        ("processes", lambda: benchmark.process_costs(SCRIPTS), processes_table),
-    ):
-        report[name] = measure()
+    for measure in (machine, step_costs, growth, study_costs, process_costs):
+        report[measure.__name__] = rows = measure()
         if not args.json:
-            print(show(report[name]), end="\n\n", flush=True)
+            cells = [[f"{x:.3f}" if isinstance(x, float) else f"{x}" for x in r] for r in rows]
+            print(table(*cells), end="\n\n", flush=True)
     if args.json:
         print(json.dumps(report, indent=2))
 
 
-def machine_table(facts):
-    return table(*((name, str(fact)) for name, fact in facts.items()))
+# Each of these measures the rows of a table, the first of which is its header.
 
 
-def steps_table(rows):
-    return compared_table("us per step", rows, digits=2)
+def machine():
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+    models = [line.split(": ")[1] for line in lines if line.startswith("model name")]
+    packages = ("tensorflow", "keras", "numpy", *(["jax"] if has_jax() else []))
+    return [
+        ("machine", ""),
+        ("processor", models[0] if models else platform.processor()),
+        ("cores", os.cpu_count()),
+        ("device", keras_xor.training.device()),
+        ("python", platform.python_version()),
+        *((package, importlib.metadata.version(package)) for package in packages),
+    ]
 
 
-def growth_table(rows):
-    return table(
-        ("batch size", "steps", "us per step, median", "min", "max"),
-        *((str(row["batch_size"]), str(row["steps"]), *microseconds(row)) for row in rows),
-    )
+def has_jax():
+    return importlib.util.find_spec("jax") is not None
 
 
-def studies_table(rows):
-    return compared_table("us per step and run", rows, digits=3)
+def step_costs(recipe=SIXTEEN_EPOCHS):
+    """The recipe in each implementation, without the first epoch."""
+    ways = {
+        "Keras fit": fit_seconds(recipe, 1),
+        "Keras fit, steps_per_execution=1000": fit_seconds(recipe, 1_000),
+        "keras_xor.train": train_seconds(recipe),
+        "NumPy loop": rivals.seconds_of_epochs("numpy", recipe),
+    }
+    if has_jax():
+        ways["JAX lax.scan"] = in_process(rivals.seconds_of_epochs, "jax", recipe)
+    return compared("us per step", ways, recipe.steps_per_epoch, "keras_xor.train")
 
 
-def compared_table(title, rows, digits):
-    return table(
-        (title, "median", "min", "max", "ratio"),
-        *((row["how"], *microseconds(row, digits), f"{row['ratio']:.2f}") for row in rows),
-    )
+def growth(sizes=SIZES):
+    """`train` in longer epochs and larger batches."""
+    rows = [("batch size", "steps", "us per step, median", "min", "max")]
+    for batch_size, steps in sizes:
+        recipe = Recipe(batch_size=batch_size, steps_per_epoch=steps, epochs=6)
+        rows.append((batch_size, steps, *microseconds(train_seconds(recipe), steps)))
+    return rows
 
 
-def microseconds(row, digits=2):
-    return tuple(f"{row[name]:.{digits}f}" for name in ("median", "min", "max"))
+def study_costs(recipe=GUIDE, runs=1_000, repeats=5):
+    """Studies of the recipe, here and in JAX."""
+    study = functools.partial(keras_xor.seed_study, recipe, runs)
+    _, *seconds = timeit.repeat(study, number=1, repeat=1 + repeats)
+    ways = {"keras_xor.seed_study": [second / recipe.epochs for second in seconds]}
+    if has_jax():
+        epochs = Recipe(epochs=1 + repeats, steps_per_epoch=recipe.steps_per_epoch)
+        ways["JAX vmap in lax.scan"] = in_process(rivals.seconds_of_epochs, "jax", epochs, runs)
+    steps = recipe.steps_per_epoch * runs
+    return compared("us per step and run", ways, steps, "keras_xor.seed_study")
 
 
-def processes_table(rows):
-    alone = rows[0]
-    return table(
+def process_costs(scripts=SCRIPTS, repeats=5):
+    """Whole processes."""
+    with tempfile.TemporaryDirectory() as folder:
+        commands = {
+            "import keras": ["-c", "import keras"],
+            "train.py": [f"{scripts}/train.py", "--model", f"{folder}/xor.keras"],
+            "seed_study.py --seeds 1000": [f"{scripts}/seed_study.py"],
+            "seed_study.py --seeds 10000": [f"{scripts}/seed_study.py", "--seeds", "10000"],
+        }
+        costs = {
+            what: process_cost(command, repeats, f"{folder}/{number}.json")
+            for number, (what, command) in enumerate(commands.items())
+        }
+    alone = costs["import keras"]
+    return [
         ("a process", "seconds", "ratio", "peak MiB", "ratio"),
         *(
-            (
-                row["what"],
-                f"{row['seconds']:.2f}",
-                f"{row['seconds'] / alone['seconds']:.2f}",
-                f"{row['mebibytes']:.0f}",
-                f"{row['mebibytes'] / alone['mebibytes']:.2f}",
-            )
-            for row in rows
+            (what, seconds, seconds / alone[0], mebibytes, mebibytes / alone[1])
+            for what, (seconds, mebibytes) in costs.items()
         ),
+    ]
+
+
+def process_cost(command, repeats, file):
+    """The median seconds and peak MiB of a Python process, without the first one."""
+    import pyperf
+
+    options = ["--quiet", "--copy-env", "--loops=1", "--warmups=0", "--values=1", f"-o{file}"]
+    options += [f"--processes={1 + repeats}", "--", sys.executable]
+    pyperf_command = [sys.executable, "-m", "pyperf", "command", *options, *command]
+    subprocess.run(pyperf_command, check=True, stdout=subprocess.DEVNULL)
+    _, *done = pyperf.Benchmark.load(file).get_runs()
+    seconds = [process.values[0] for process in done]
+    mebibytes = [process.get_metadata()["command_max_rss"] / 2**20 for process in done]
+    return statistics.median(seconds), statistics.median(mebibytes)
+
+
+def compared(title, ways, steps, ours):
+    """Rows of the costs of each implementation, with their ratio to ours."""
+    costs = {how: microseconds(seconds, steps) for how, seconds in ways.items()}
+    return [
+        (title, "median", "min", "max", "ratio"),
+        *((how, *cost, cost[0] / costs[ours][0]) for how, cost in costs.items()),
+    ]
+
+
+def microseconds(seconds, steps):
+    """Median, minimum and maximum per step."""
+    costs = [1e6 * second / steps for second in seconds]
+    return statistics.median(costs), min(costs), max(costs)
+
+
+def fit_seconds(recipe, steps_per_execution):
+    """Seconds of each epoch of Keras's `fit`, without the first."""
+    model = keras_xor.build_model(recipe, seed=0)
+    model.steps_per_execution = steps_per_execution
+    batches = keras_xor.xor_batches(recipe.batch_size, seed=0)
+    options = {"steps_per_epoch": recipe.steps_per_epoch, "shuffle": False, "verbose": 0}
+    return seconds_of_epochs(
+        lambda clock: model.fit(batches, epochs=recipe.epochs, callbacks=[clock], **options)
     )
+
+
+def train_seconds(recipe):
+    """Seconds of each epoch of `keras_xor.train`, without the first."""
+    model = keras_xor.build_model(recipe, seed=0)
+    return seconds_of_epochs(lambda clock: keras_xor.train(model, recipe, 0, callbacks=[clock]))
+
+
+def seconds_of_epochs(train):
+    import keras
+
+    ends = []
+    train(keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: ends.append(time.perf_counter())))
+    return [end - start for start, end in itertools.pairwise(ends)]
+
+
+def in_process(function, *arguments):
+    """The result of a function in a process where TensorFlow has not run."""
+    context = multiprocessing.get_context("spawn")
+    with concurrent.futures.ProcessPoolExecutor(1, mp_context=context) as pool:
+        return pool.submit(function, *arguments).result()
 
 
 if __name__ == "__main__":

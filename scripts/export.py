@@ -1,16 +1,21 @@
-"""Export the trained model to ONNX Runtime, LiteRT or TensorFlow, and check it there."""
+"""Export a model to ONNX Runtime, LiteRT or TensorFlow, and check it there."""
 
 import keras_xor
-from keras_xor import checks
-from keras_xor.cli import Parser, add_checked, add_trained_model, run
+from keras_xor.checks import export_suffix
+from keras_xor.cli import Parser, add_model, add_value, run
 
 
 def arguments():
     parser = Parser(description=__doc__)
-    add_trained_model(parser)
-    help = "where to write it: .onnx, .tflite or a folder"
-    add_checked(parser, "--to-file", checks.export_file, "artifacts/xor.onnx", help, "FILE")
+    add_model(parser)
+    help = "where to write it: .onnx, .tflite, or a new folder"
+    add_value(parser, "--to-file", export_file, help, "artifacts/xor.onnx")
     return parser.parse_args()
+
+
+def export_file(text):
+    export_suffix(text)
+    return text
 
 
 def main(args):

@@ -20,9 +20,9 @@ def _():
     import keras
 
     import keras_xor
-    from keras_xor import playground
+    from keras_xor import cli, playground
 
-    return keras, keras_xor, mo, playground
+    return cli, keras, keras_xor, mo, playground
 
 
 @app.cell(hide_code=True)
@@ -219,8 +219,8 @@ def _(mo):
 
 
 @app.cell(hide_code=True)
-def _(mo, playground, run):
-    command = playground.command(run.recipe, run.seed)
+def _(cli, mo, playground, run):
+    command = cli.command(run.recipe, run.seed)
     lines = playground.python_lines(run.recipe, run.seed)
     mo.md(f"```sh\n{command}\n```\n\n```python\n{lines}\n```")
     return
@@ -231,7 +231,7 @@ def _(mo, playground, run):
     mo.hstack(
         [
             mo.download(
-                lambda name=name: playground.file_of(run.recipe, run.seed, name),
+                lambda name=name: playground.file_of(run, name),
                 filename=name,
                 label=label,
                 disabled=not playground.can_be_taken(run, name),

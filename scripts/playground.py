@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import keras_xor
-from keras_xor import checks
-from keras_xor.cli import Parser, add_checked, interrupts_at_once, run
+from keras_xor.checks import whole_number
+from keras_xor.cli import Parser, add_value, interrupts_at_once, run
 
 NOTEBOOK = Path(__file__).with_name("guide.py")
 
@@ -12,7 +12,7 @@ NOTEBOOK = Path(__file__).with_name("guide.py")
 def arguments():
     parser = Parser(description=__doc__)
     help = "port to listen on, 0 for any that is free"
-    add_checked(parser, "--port", checks.port, 2719, help)
+    add_value(parser, "--port", whole_number(0, 65535), help, 2719, "N")
     parser.add_argument("--no-browser", action="store_true", help="only print the address")
     return parser.parse_args()
 

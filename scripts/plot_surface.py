@@ -1,36 +1,30 @@
 """Plot a network's predictions over the unit square, or how they formed during training."""
 
 import keras_xor
-from keras_xor import checks
-from keras_xor.cli import Parser, add_chart, add_checked, add_trained_model, run, say
+from keras_xor.checks import whole_number
+from keras_xor.cli import RUN_FILE, Parser, add_chart, add_model, add_run, add_value, run
 
 
 def arguments():
     parser = Parser(description=__doc__)
     source = parser.add_mutually_exclusive_group()
-    add_trained_model(source)
-    add_checked(
-        source,
-        "--record",
-        checks.record_file,
-        help="a record written by train.py --record; .html and .json get a slider over its "
-        "epochs, .png and .svg show up to eight of them",
-        metavar="FILE",
+    add_model(source)
+    help = (
+        "a run written by train.py, to draw how its predictions formed: .html and .json get a "
+        f"slider over its epochs, .png and .svg show up to eight of them; alone: {RUN_FILE}"
     )
+    add_run(source, help, nargs="?", const=RUN_FILE)
     add_chart(parser, "artifacts/surface.png")
-    add_checked(parser, "--resolution", checks.resolution, checks.RESOLUTION, "points on each axis")
+    add_value(parser, "--resolution", whole_number(2, 200), "points on each axis", 50, "N")
     return parser.parse_args()
 
 
 def main(args):
     plots = keras_xor.plots
-    if args.record:
-        record = keras_xor.files.load_record(args.record)
-        if keras_xor.files.is_record_of_another(record, args.record):
-            say(f"{args.record} is not from the same run as the model next to it")
+    if args.run:
         moving = args.to_file.suffix in (".html", ".json")
         draw = plots.surface_by_epoch if moving else plots.surface_multiples
-        chart = draw(record, args.resolution)
+        chart = draw(keras_xor.Run.load(args.run), args.resolution)
     else:
         chart = plots.surface(keras_xor.load_model(args.model), args.resolution)
     plots.save(chart, args.to_file)

@@ -3,23 +3,17 @@
 import json
 
 import keras_xor
-from keras_xor import checks
-from keras_xor.cli import Parser, add_trained_model, checked, prediction_table, run, say
+from keras_xor.checks import real_number
+from keras_xor.cli import Parser, add_model, add_value, prediction_table, run, say
 
 
 def arguments():
     parser = Parser(description=__doc__)
     for name in ("--x1", "--x2"):
-        parser.add_argument(
-            name,
-            type=checked(checks.finite_number),
-            nargs="+",
-            default=[],
-            metavar="NUMBER",
-            help="numbers, as many as for the other input",
-        )
+        help = "numbers, as many as for the other input"
+        add_value(parser, name, real_number(-1e30, 1e30), help, [], "NUMBER", nargs="+")
     parser.add_argument("--json", action="store_true", help="print a JSON array")
-    add_trained_model(parser)
+    add_model(parser)
     args = parser.parse_args()
     if len(args.x1) != len(args.x2):
         parser.error(
@@ -36,7 +30,7 @@ def main(args):
     else:
         print(prediction_table(predictions))
     if not all(0 <= x <= 1 for x in (*x1, *x2)):
-        say("the network learned on [0, 1] and extrapolates outside it")
+        say("a network that learned on [0, 1] extrapolates outside it")
 
 
 if __name__ == "__main__":

@@ -6,18 +6,21 @@ Several values of an option mean a study of each of them, and of every combinati
 import sys
 
 import keras_xor
-from keras_xor import checks
+from keras_xor.checks import whole_number
 from keras_xor.cli import (
     Parser,
     add_chart,
-    add_checked,
     add_device,
+    add_model,
     add_recipe,
-    command_to_resume,
+    add_seed,
+    add_value,
+    file_name,
     recipes_of,
     run,
     settings_of,
     table,
+    typed_command,
 )
 from keras_xor.recipe import GUIDE
 
@@ -26,16 +29,15 @@ OF_MODELS = "--batch-size", "--steps-per-epoch", "--epochs"
 
 def arguments():
     parser = Parser(description=__doc__)
-    add_checked(parser, "--seeds", checks.seeds, checks.SEEDS, "number of runs")
-    add_checked(parser, "--seed", checks.seed, 0, "determines the seeds of the runs")
-    help = "a compiled Keras model, saved by model.save, to study in place of the recipe's network"
-    add_checked(parser, "--model", checks.model_file, None, help, "FILE")
+    add_value(parser, "--seeds", whole_number(1, 10**6), "number of runs", 1_000, "N")
+    add_seed(parser, "determines the seeds of the runs")
+    add_model(parser, "a compiled Keras model to study in place of the recipe's network", None)
     add_recipe(parser, several=True)
     add_device(parser)
     help = "address of a Dask scheduler whose workers train, such as tcp://127.0.0.1:8786"
     parser.add_argument("--scheduler", help=help, metavar="ADDRESS")
     help = "where to write one row per run, while the study goes on"
-    add_checked(parser, "--csv", checks.csv_file, None, help, "FILE")
+    add_value(parser, "--csv", file_name(".csv"), help)
     help = "continue an interrupted study of the file from --csv"
     parser.add_argument("--resume", action="store_true", help=help)
     add_chart(parser)
@@ -71,6 +73,8 @@ def main(args):
     for file in outputs.values():
         keras_xor.files.check_writable(file)
     studies = study(args)
+    if args.to_file:
+        keras_xor.plots.save(picture(args, studies), args.to_file)
     if len(studies) > 1:
         print(map_of(args.recipes, studies))
     else:
@@ -78,8 +82,6 @@ def main(args):
     if outputs:
         print()
     for name, file in outputs.items():
-        if name == "picture":
-            keras_xor.plots.save(picture(args, studies), file)
         print(f"{name + ':':<8} {file}")
 
 
@@ -87,7 +89,7 @@ def study(args):
     """The rows of each recipe."""
     cells = args.recipes
     if args.model:
-        model = keras_xor.files.load_network(args.model)
+        model = keras_xor.load_model(args.model)
         cells = [(recipe, model) for recipe in args.recipes]
     verbose = 1 if sys.stdout.isatty() else 2 if len(cells) > 1 else 0
     try:
@@ -102,7 +104,7 @@ def study(args):
         )
     except KeyboardInterrupt:
         if args.csv:
-            raise KeyboardInterrupt(f"continue with {command_to_resume()}") from None
+            raise KeyboardInterrupt(f"continue with {typed_command('--resume')}") from None
         raise
 
 

@@ -1,22 +1,23 @@
-"""Train the XOR network; write the model and, next to it, the history as CSV."""
+"""Train the XOR network; write the model and, next to it, the run: history and weights."""
 
 import shutil
 import sys
 
 import keras_xor
-from keras_xor import checks
+from keras_xor import KerasXorError
 from keras_xor.cli import (
     MODEL_FILE,
     Parser,
-    add_checked,
     add_device,
     add_recipe,
-    command_to_resume,
+    add_seed,
+    add_value,
+    command,
+    file_name,
     prediction_table,
     recipe_of,
     run,
-    say,
-    settings_of,
+    typed_command,
 )
 
 ADVICE = (
@@ -28,20 +29,13 @@ ADVICE = (
 def arguments():
     parser = Parser(description=__doc__)
     add_recipe(parser)
-    add_checked(parser, "--seed", checks.seed, 0, "seed of the initial weights and the batches")
+    add_seed(parser, "seed of the initial weights and the batches")
     add_device(parser)
-    help = "where to write the model"
-    add_checked(parser, "--model", checks.model_file, MODEL_FILE, help, "FILE")
-    parser.add_argument(
-        "--record",
-        action="store_true",
-        help="also write the weights after every epoch, for plot_surface.py",
-    )
-    parser.add_argument(
-        "--resume",
-        action="store_true",
-        help="continue an interrupted run with the same options; --epochs may be higher",
-    )
+    help = "where to write the model; the run goes beside it, with .run.npz"
+    add_value(parser, "--model", file_name(".keras"), help, MODEL_FILE)
+    add_value(parser, "--csv", file_name(".csv"), "also write the history as CSV")
+    help = "continue the run with the same options; --epochs may be higher"
+    parser.add_argument("--resume", action="store_true", help=help)
     parser.add_argument("--show-batch", action="store_true", help="print the first batch")
     parser.add_argument("--quiet", action="store_true", help="print nothing but errors")
     args = parser.parse_args()
@@ -50,93 +44,66 @@ def arguments():
 
 
 def main(args):
-    outputs = {"model": args.model, "history": args.model.with_suffix(".csv")}
-    record_file = args.model.with_suffix(".npz")
-    if args.record:
-        outputs["record"] = record_file
+    outputs = {"model": args.model, "run": args.model.with_suffix(".run.npz"), "csv": args.csv}
+    outputs = {name: file for name, file in outputs.items() if file}
     for file in outputs.values():
         keras_xor.files.check_writable(file)
-
-    model = keras_xor.build_model(args.recipe, args.seed)
-    recorder = keras_xor.files.Recorder() if args.record else None
-    checkpoint = checkpoint_of(args, recorder)
-    epochs_done = checkpoint.restore(model, args.recipe.epochs) if args.resume else 0
-    check_place(checkpoint, args.resume)
+    if not args.resume:
+        check_unfinished(outputs["run"], args.model)
     if not args.quiet:
-        introduce(model, args, epochs_done)
+        introduce(args)
+    trained = train(args, outputs["run"])
+    keras_xor.save_model(trained.model(), outputs["model"])
+    if args.csv:
+        trained.to_csv(args.csv)
+    if not args.quiet:
+        conclude(trained, outputs)
+
+
+def check_unfinished(file, model):
+    if left := keras_xor.recording.unfinished_run(file):
+        more = [] if model == MODEL_FILE else ["--model", str(model)]
+        raise KerasXorError(
+            f"{file} has {left.epochs_done} of {left.recipe.epochs} epochs of an unfinished run: "
+            f"continue it with {command(left.recipe, left.seed, *more, '--resume')}, or delete it"
+        )
+
+
+def train(args, file):
     try:
-        history = keras_xor.train(
-            model,
+        trained = keras_xor.train_run(
             args.recipe,
             args.seed,
-            callbacks=[recorder, checkpoint] if recorder else [checkpoint],
+            file,
+            resume=args.resume,
             verbose=0 if args.quiet else 1 if sys.stdout.isatty() else 2,
-            initial_epoch=epochs_done,
         )
-        keras_xor.files.save_run(outputs, model, history, recorder.weights if recorder else None)
     except KeyboardInterrupt:
-        raise KeyboardInterrupt(advice(checkpoint)) from None
-    checkpoint.delete()
-    if not args.quiet:
-        conclude(model, outputs)
-    if not args.record:
-        tell_of_record(record_file)
+        if keras_xor.recording.unfinished_run(file):
+            raise KeyboardInterrupt(f"continue with {typed_command('--resume')}") from None
+        raise
+    if trained.diverged:
+        raise keras_xor.training.DivergedError(trained.epochs_done, trained.history["loss"][-1])
+    return trained
 
 
-def checkpoint_of(args, recorder):
-    settings = settings_of(args.recipe) | {"--seed": args.seed, "--record": args.record}
-    del settings["--epochs"]  # A resumed run may have more.
-    file = args.model.with_suffix(".checkpoint")
-    return keras_xor.files.Checkpoint(file, settings, recorder)
-
-
-def check_place(checkpoint, resume):
-    """Check that the checkpoint can be written, and report an existing one."""
-    epochs_done, difference = checkpoint.found()
-    if difference:
-        say(f"this run saves no checkpoint, to keep {checkpoint.path}: {difference}")
-        return
-    keras_xor.files.check_writable(checkpoint.path)
-    if epochs_done and not resume:
-        say(f"{checkpoint.path} has {epochs_done} epochs of this run: use --resume to continue")
-
-
-def advice(checkpoint):
-    epochs_done, _ = checkpoint.found()
-    if epochs_done:
-        return f"continue with {command_to_resume()}"
-    return "no checkpoint of this run was saved, run it again"
-
-
-def tell_of_record(file):
-    try:
-        record = keras_xor.files.load_record(file)
-    except keras_xor.KerasXorError:  # There is none.
-        return
-    if keras_xor.files.is_record_of_another(record, file):
-        say(f"{file} is the record of another run: use --record to replace it")
-
-
-def introduce(model, args, epochs_done):
+def introduce(args):
     if args.show_batch:
         x, y = next(iter(keras_xor.xor_batches(args.recipe.batch_size, args.seed)))
         print(f"The first batch: x1, x2 and y, each {y.dtype.name} of shape {tuple(y.shape)}")
         for name, values in {**x, "y": y}.items():
             print(f"{name:>2} {values.numpy().ravel()}")
         print()
+    model = keras_xor.build_model(args.recipe)
     if shutil.get_terminal_size().columns >= 40:
         model.summary()
     else:  # Keras's table does not fit, or fails.
         print(f"{model.name}: {model.count_params()} parameters")
     print(f"Training on {keras_xor.training.device()}, compiled by XLA")
-    if epochs_done:
-        print(f"Resuming after epoch {epochs_done}")
-    elif args.resume:
-        print("Nothing to resume: starting over")
 
 
-def conclude(model, outputs):
-    points = keras_xor.prediction.predictions(model, *keras_xor.data.TRUTH_TABLE)
+def conclude(trained, outputs):
+    points = keras_xor.prediction.predictions(trained.model(), *keras_xor.data.TRUTH_TABLE)
     right = sum(point["class"] == (point["x1"] != point["x2"]) for point in points)
     print()
     print(prediction_table(points))

@@ -1,10 +1,12 @@
 """Shared by the tests: a quiet TensorFlow, one trained model, scripts run in this process."""
 
 import contextlib
+import csv
 import os
 import resource
 import runpy
 import sys
+import tempfile
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -16,6 +18,7 @@ import pytest
 import keras_xor
 
 ROOT = Path(__file__).parents[1]
+sys.path.append(str(ROOT / "scripts"))  # For the modules of benchmark.py
 
 
 def one_line(errors):
@@ -33,8 +36,8 @@ def check_files(folder, run):
     x1, x2 = np.array(table, np.float32)[..., None]
     onnx = onnxruntime.InferenceSession(folder / "xor.onnx").run(None, {"x1": x1, "x2": x2})
     np.testing.assert_allclose(onnx[0].ravel(), expected, atol=1e-6)
-    rows = keras_xor.files.load_history(folder / "xor.csv")
-    assert [row["loss"] for row in rows] == run.history["loss"]
+    with (folder / "xor.csv").open(newline="") as lines:
+        assert [float(row["loss"]) for row in csv.DictReader(lines)] == run.history["loss"]
 
 
 @contextlib.contextmanager
@@ -48,9 +51,28 @@ def largest_file(size):
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
+@pytest.fixture
+def somebody():
+    """Act as another user than root, who may write everywhere, in a folder that is theirs."""
+
+    @contextlib.contextmanager
+    def acting():
+        with tempfile.TemporaryDirectory() as name:  # They cannot read those above `tmp_path`.
+            folder, user = Path(name), os.geteuid()
+            if user == 0:
+                os.chown(folder, 65_534, 65_534)
+                os.seteuid(65_534)
+            try:
+                yield folder
+            finally:
+                os.seteuid(user)
+
+    return acting
+
+
 def pytest_addoption(parser):
     parser.addoption("--kills", type=int, default=6, help="kills of training processes")
-    parser.addoption("--variants", type=int, default=1_000, help="variants of a model file")
+    parser.addoption("--variants", type=int, default=200, help="variants of model files")
 
 
 @pytest.fixture(scope="session")

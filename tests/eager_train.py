@@ -1,4 +1,4 @@
-"""scripts/train.py with a checkpoint at the end of every epoch, for tests that stop it."""
+"""scripts/train.py with a save at the end of every epoch, for tests that stop it."""
 
 import runpy
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 from keras_xor.runtime import silence
 
 with silence():
-    from keras_xor.files import pace
+    from keras_xor.files import Throttle
 
-pace.SECONDS, pace.SHARE = 0, 1
+Throttle.seconds = 0
 runpy.run_path(str(Path(__file__).parents[1] / "scripts" / "train.py"), run_name="__main__")

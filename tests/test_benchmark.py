@@ -1,23 +1,28 @@
-import time
+import json
+import sys
 
+import benchmark
 import numpy as np
 import pytest
-import tensorflow as tf
+import rivals
+from conftest import one_line
 
 import keras_xor
-from keras_xor import Recipe, benchmark
-from keras_xor.benchmark import costs, rivals
-from keras_xor.data import StackedXorBatches
+from keras_xor import Recipe
+
+EPOCH = Recipe(epochs=1, steps_per_epoch=500, learning_rate=0.1)
+
+
+def stack_of(seed):
+    x1, x2, y = rivals.stack_of(keras_xor.data.random_source(seed), EPOCH)
+    return {"x1": x1, "x2": x2}, y
 
 
 @pytest.mark.parametrize("rival", [lambda: rivals.numpy_epoch, rivals.jax_epoch])
 def test_rivals_do_the_same_work(rival):
-    model = keras_xor.build_model(Recipe(learning_rate=0.1), seed=1)
-    stack = next(StackedXorBatches(32)(500, 500, seed=2).as_numpy_iterator())
-    weights, loss, accuracy = rival()(model.get_weights(), stack, 0.1)
-    history = keras_xor.train(
-        model, Recipe(epochs=1, steps_per_epoch=500, batch_size=32), seed=2
-    ).history
+    model = keras_xor.build_model(EPOCH, seed=1)
+    weights, loss, accuracy = rival()(model.get_weights(), stack_of(2), 0.1)
+    history = keras_xor.train(model, EPOCH, seed=2).history
     for actual, expected in zip(weights, model.get_weights(), strict=True):
         assert actual.dtype == np.float32
         np.testing.assert_allclose(actual, expected, rtol=0, atol=1e-5)
@@ -25,80 +30,95 @@ def test_rivals_do_the_same_work(rival):
     assert history["accuracy"] == pytest.approx([float(accuracy)], abs=1e-3)
 
 
-def check_costs(rows):
-    for row in rows:
-        assert 0 < row["min"] <= row["median"] <= row["max"]
+def test_a_rival_of_the_study_does_the_same_work():
+    models = [keras_xor.build_model(seed=seed).get_weights() for seed in (1, 2)]
+    weights = [np.stack(pair) for pair in zip(*models, strict=True)]
+    stacks = [stack_of(seed) for seed in (1, 2)]
+    inputs = {name: np.stack([x[name] for x, _ in stacks]) for name in ("x1", "x2")}
+    stack = inputs, np.stack([y for _, y in stacks])
+    together, losses, _ = rivals.jax_epoch(runs=2)(weights, stack, 0.1)
+    for run, own in enumerate(models):
+        alone, loss, _ = rivals.jax_epoch()(own, stacks[run], 0.1)
+        assert float(losses[run]) == pytest.approx(float(loss), abs=1e-6)
+        for stacked, weight in zip(together, alone, strict=True):
+            np.testing.assert_allclose(stacked[run], weight, rtol=0, atol=1e-6)
 
 
-def test_step_costs(monkeypatch):
-    monkeypatch.setattr(costs, "GUIDE", Recipe(steps_per_epoch=100))
-    rows = benchmark.step_costs(repeats=3)
-    assert [row["how"] for row in rows] == [
+def check_costs(rows, ours):
+    (_, *header), *rows = rows
+    assert header == ["median", "min", "max", "ratio"]
+    (own,) = [row[1] for row in rows if row[0] == ours]
+    for how, median, least, most, ratio in rows:
+        assert 0 < least <= median <= most, how
+        assert ratio == pytest.approx(median / own)
+    return [row[0] for row in rows]
+
+
+def test_costs_of_steps_and_studies():
+    recipe = Recipe(steps_per_epoch=50, epochs=3)
+    assert check_costs(benchmark.step_costs(recipe), "keras_xor.train") == [
         "Keras fit",
         "Keras fit, steps_per_execution=1000",
         "keras_xor.train",
         "NumPy loop",
         "JAX lax.scan",
     ]
-    check_costs(rows)
-    for row in rows:
-        assert row["ratio"] == pytest.approx(row["median"] / rows[2]["median"])
+    studies = benchmark.study_costs(recipe, runs=4, repeats=2)
+    assert check_costs(studies, "keras_xor.seed_study")[1] == "JAX vmap in lax.scan"
 
 
-def test_without_jax(monkeypatch):
-    monkeypatch.setattr(costs, "has_jax", lambda: False)
-    monkeypatch.setattr(costs, "_fit", lambda *_: [1.0])
-    assert [row["how"] for row in benchmark.step_costs(repeats=1)][-1] == "NumPy loop"
-    assert "jax" not in benchmark.machine()
+def test_growth():
+    header, *rows = benchmark.growth([(1, 50), (64, 20)])
+    assert header[:2] == ("batch size", "steps")
+    assert [row[:2] for row in rows] == [(1, 50), (64, 20)]
+    assert all(0 < least <= median <= most for *_, median, least, most in rows)
 
 
-def test_growth(monkeypatch):
-    monkeypatch.setattr(costs, "BATCH_SIZES_AND_STEPS", [(1, 50), (64, 20)])
-    rows = benchmark.growth(repeats=2)
-    assert [(row["batch_size"], row["steps"]) for row in rows] == [(1, 50), (64, 20)]
-    check_costs(rows)
-
-
-def test_a_rival_of_the_study_does_the_same_work():
-    models = [keras_xor.build_model(seed=seed) for seed in (1, 2)]
-    weights = [np.stack(pair) for pair in zip(*(m.get_weights() for m in models), strict=True)]
-    stacks = [next(StackedXorBatches(32)(50, 50, seed).as_numpy_iterator()) for seed in (1, 2)]
-    stack = tf.nest.map_structure(lambda *arrays: np.stack(arrays), *stacks)
-    together, losses, _ = rivals.jax_study()(weights, stack, 0.1)
-    for run, model in enumerate(models):
-        alone, loss, _ = rivals.jax_epoch()(model.get_weights(), stacks[run], 0.1)
-        assert float(losses[run]) == pytest.approx(float(loss), abs=1e-6)
-        for stacked, weight in zip(together, alone, strict=True):
-            np.testing.assert_allclose(stacked[run], weight, rtol=0, atol=1e-6)
-
-
-def test_study_costs(monkeypatch):
-    monkeypatch.setattr(costs, "GUIDE", Recipe(steps_per_epoch=2))
-    monkeypatch.setattr(costs, "seed_study", lambda seeds: time.sleep(seeds / 1_000))
-    rows = benchmark.study_costs(size=20, repeats=2)
-    assert [row["how"] for row in rows] == ["keras_xor.seed_study", "JAX vmap in lax.scan"]
-    check_costs(rows)
-    assert rows[0]["min"] >= 50  # A millisecond per seed, 20 steps each.
-    assert rows[1]["ratio"] == pytest.approx(rows[1]["median"] / rows[0]["median"])
-
-
-def test_process_costs(tmp_path):
+def test_costs_of_processes(tmp_path):
     program = "import time; memory = b'x' * (300 << 20); time.sleep(1)"
     (tmp_path / "train.py").write_text(program)
-    (tmp_path / "seed_study.py").write_text("import sys; assert sys.argv[2] in ('1000', '10000')")
-    alone, large, *studies = benchmark.process_costs(tmp_path, repeats=1)
-    assert [alone["what"], large["what"], studies[1]["what"]] == [
+    (tmp_path / "seed_study.py").write_text("import sys; assert sys.argv[2:] in ([], ['10000'])")
+    _, alone, large, *studies = benchmark.process_costs(tmp_path, repeats=1)
+    assert [alone[0], large[0], studies[1][0]] == [
         "import keras",
         "train.py",
         "seed_study.py --seeds 10000",
     ]
-    assert large["seconds"] > 1
-    assert 300 < large["mebibytes"] < 350 < alone["mebibytes"]
+    assert large[1] > 1
+    assert 290 < large[3] < 350 < alone[3]
+    assert (alone[2], large[2]) == (1, large[1] / alone[1])
 
 
 def test_machine():
-    facts = benchmark.machine()
-    assert {"processor", "cores", "device", "python", "tensorflow", "keras", "numpy", "jax"} == set(
-        facts
-    )
-    assert all(facts.values())
+    names = {"machine", "processor", "cores", "device", "python", "tensorflow", "keras", "numpy"}
+    facts = dict(benchmark.machine())
+    assert {*facts} == {*names, "jax"}
+    assert all(fact for name, fact in facts.items() if name != "machine")
+
+
+@pytest.fixture
+def canned(monkeypatch, capsys):
+    """Run the script with canned figures; return its output and errors."""
+    rows = [("us per step", "median"), ("Keras fit", 1234.56789)]
+
+    def run(*options):
+        for name in ("machine", "step_costs", "growth", "study_costs", "process_costs"):
+            measure = lambda: rows  # noqa: E731
+            measure.__name__ = name
+            monkeypatch.setattr(benchmark, name, measure)
+        monkeypatch.setattr(sys, "argv", ["benchmark.py", *options])
+        benchmark.main(benchmark.arguments())
+        return capsys.readouterr()
+
+    return run
+
+
+def test_tables(canned):
+    assert canned().out == "us per step     median\nKeras fit     1234.568\n\n" * 5
+
+
+def test_json_without_jax(canned, monkeypatch):
+    monkeypatch.setattr(benchmark, "has_jax", lambda: False)
+    output, errors = canned("--json")
+    assert "JAX is not installed, so its rows are missing" in one_line(errors)
+    assert json.loads(output)["growth"] == [["us per step", "median"], ["Keras fit", 1234.56789]]

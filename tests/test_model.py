@@ -104,16 +104,3 @@ def test_seed():
     np.testing.assert_array_equal(first, again)
     assert not np.array_equal(first, other)
     assert not np.array_equal(fresh, fresh_too)
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        {"seed": -1},
-        {"recipe": 0.01},
-        {"recipe": {"epochs": 3}},
-    ],
-)
-def test_bad_arguments(arguments):
-    with pytest.raises(keras_xor.KerasXorError, match=next(iter(arguments))):
-        keras_xor.build_model(**arguments)

@@ -93,7 +93,7 @@ def settings_in(url):
 def run_of(query):
     recipe, seed, problem = settings_in(f"?{query}")
     assert not problem
-    return playground.train_run(recipe, seed)
+    return keras_xor.train_run(recipe, seed)
 
 
 class Page:
@@ -220,7 +220,7 @@ def test_every_choice_trains_anew(page):
 def test_nesterov(page):
     page.open("momentum=0.9&steps_per_epoch=100")
     page.control("Nesterov").get_by_role("switch").click()
-    page.check(page.wait_for("momentum=0.9&nesterov=True&steps_per_epoch=100"))
+    page.check(page.wait_for("momentum=0.9&nesterov=on&steps_per_epoch=100"))
 
 
 def test_rewinding_keeps_the_first_weights(page):
@@ -333,9 +333,7 @@ def test_an_error_is_shown_and_overcome(page):
 def test_luck(page):
     page.open("hidden_units=2&learning_rate=0.1&seed=1")
     recipe = Recipe(hidden_units=2, learning_rate=0.1)
-    expected = playground.luck_of(
-        playground.train_run(recipe, 1), keras_xor.seed_study(recipe, 200)
-    )
+    expected = playground.luck_of(keras_xor.train_run(recipe, 1), keras_xor.seed_study(recipe, 200))
     expect(page.luck).to_have_text(expected, timeout=30_000)
     page.press("seed", "ArrowRight")
     expect(page.luck).to_have_text("")
@@ -485,8 +483,7 @@ def test_a_second_server_and_ctrl_c(page):
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=20)
         other.tab.close()
-    assert process.returncode == 130
-    assert one_line(errors) == "playground.py: interrupted: run it again"
+    assert (process.returncode, errors) == (-signal.SIGINT, "")
 
 
 def test_a_port_in_use(script, address):
@@ -500,7 +497,7 @@ def test_a_port_in_use(script, address):
 def test_no_such_port(script, port):
     status, _, errors = script("playground.py", "--port", port)
     assert status == 2
-    assert "--port: it must be a whole number from 0 to 65535" in one_line(errors)
+    assert "--port: must be a whole number from 0 to 65535" in one_line(errors)
 
 
 @pytest.mark.parametrize("package", ["marimo", "anywidget"])
@@ -539,7 +536,7 @@ def test_the_guide_is_a_program(tmp_path):
     )
     assert (result.returncode, result.stderr) == (0, "")
     *_, predictions, outcome, luck = result.stdout.splitlines()
-    run = playground.train_run()
+    run = keras_xor.train_run()
     values = [float(y) for y in re.findall(r"[\d.]+", predictions)]
     assert values == pytest.approx(run.probabilities[-1].tolist(), abs=1e-6)
     assert outcome == playground.outcome_of(run)

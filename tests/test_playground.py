@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import itertools
 import re
 import runpy
 import sys
@@ -18,16 +17,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import keras_xor
-from keras_xor import KerasXorError, Recipe, checks, playground
+from keras_xor import KerasXorError, Recipe, checks, cli, playground
 from keras_xor.data import TRUTH_TABLE
-from keras_xor.playground import presets, runs, view
-from keras_xor.playground.layers import outputs_of_layers
+from keras_xor.playground import presets, view
 from keras_xor.recipe import GUIDE
+from keras_xor.recording import _idle_models, is_compiled, train_run
+from keras_xor.run import layer_outputs
 
 SHORT = Recipe(steps_per_epoch=20, epochs=3)
 WRONG_ADDRESSES = {
     "learning-rate=1": "'learning-rate' must be hidden_units, activation",
-    "learning_rate=-1": "learning_rate must be above 0, not '-1'",
+    "learning_rate=-1": "learning_rate must be from 1.2e-38 to 3.4e+38, not '-1'",
     "hidden_units=": "hidden_units must be a whole number",
     "optimizer=<b>": "optimizer must be adadelta",
     "optimizer=adam&momentum=0.9": "adam has no momentum",
@@ -49,21 +49,21 @@ def query_of(address):
 
 
 def trained_anew(recipe, seed):
-    """The weights of all epochs by `build_model` and `train`."""
-    model, recorder = keras_xor.build_model(recipe, seed), keras_xor.files.Recorder()
-    keras_xor.train(model, recipe, seed, callbacks=[recorder])
-    return recorder.weights
+    """The last weights by `build_model` and `train`."""
+    model = keras_xor.build_model(recipe, seed)
+    keras_xor.train(model, recipe, seed)
+    return model.get_weights()
 
 
 @pytest.mark.parametrize("optimizer", checks.OPTIMIZERS)
 def test_a_run_is_that_of_a_new_model_to_the_last_bit(optimizer):
     recipe = dataclasses.replace(SHORT, optimizer=optimizer, learning_rate=0.05)
-    playground.train_run(recipe, 1)  # Leaves a model, and the state of its optimizer.
-    assert playground.is_compiled(recipe)
+    train_run(recipe, 1)  # Leaves a model, and the state of its optimizer.
+    assert is_compiled(recipe)
     other = dataclasses.replace(recipe, learning_rate=0.02, epochs=4)
-    run = playground.train_run(other, 2)
+    run = train_run(other, 2)
     for weight, expected in zip(run.weights, trained_anew(other, 2), strict=True):
-        np.testing.assert_array_equal(weight, expected)
+        np.testing.assert_array_equal(weight[-1], expected)
     assert len(run.history["loss"]) == 4
     assert not run.diverged
 
@@ -79,23 +79,23 @@ def test_the_same_seed_starts_from_the_same_weights():
         "epochs": 1,
     }
     recipes = [dataclasses.replace(SHORT, **{name: value}) for name, value in changes.items()]
-    first = [weight[0] for weight in playground.train_run(SHORT, 3).weights]
+    first = [weight[0] for weight in train_run(SHORT, 3).weights]
     for recipe in recipes:
-        for weight, expected in zip(playground.train_run(recipe, 3).weights, first, strict=True):
+        for weight, expected in zip(train_run(recipe, 3).weights, first, strict=True):
             np.testing.assert_array_equal(weight[0], expected)
-    assert not np.array_equal(playground.train_run(SHORT, 4).weights[0][0], first[0])
+    assert not np.array_equal(train_run(SHORT, 4).weights[0][0], first[0])
 
 
 def test_another_program_is_compiled_for_another_shape():
     recipe = dataclasses.replace(SHORT, hidden_units=(5, 3))
-    assert not playground.is_compiled(recipe)
-    playground.train_run(recipe)
-    assert playground.is_compiled(dataclasses.replace(recipe, learning_rate=1, epochs=1))
-    assert not playground.is_compiled(dataclasses.replace(recipe, activation="relu"))
+    assert not is_compiled(recipe)
+    train_run(recipe)
+    assert is_compiled(dataclasses.replace(recipe, learning_rate=1, epochs=1))
+    assert not is_compiled(dataclasses.replace(recipe, activation="relu"))
 
 
 def test_a_run_with_finite_weights_may_have_diverged():
-    run = playground.train_run(Recipe(activation="relu6", learning_rate=1e20))
+    run = train_run(Recipe(activation="relu6", learning_rate=1e20))
     assert run.diverged
     assert np.isfinite(run.weights[0]).all()
     number = re.fullmatch(
@@ -107,7 +107,7 @@ def test_a_run_with_finite_weights_may_have_diverged():
 
 
 def test_a_run_that_diverges_is_kept():
-    run = playground.train_run(dataclasses.replace(SHORT, activation="linear", learning_rate=1e20))
+    run = train_run(dataclasses.replace(SHORT, activation="linear", learning_rate=1e20))
     assert run.diverged
     assert run.steps_to_learn is None
     assert len(run.weights[0]) == len(run.history["loss"]) + 1 == 2
@@ -119,7 +119,7 @@ def test_a_run_that_diverges_is_kept():
     pictures = np.frombuffer(drawing["pictures"][-1], np.int8).reshape(2, -1)
     assert (pictures[0] != -128).all()
     assert (pictures[1] == -128).all()
-    assert not playground.train_run(SHORT).diverged
+    assert not train_run(SHORT).diverged
 
 
 @pytest.mark.parametrize("activation", checks.ACTIVATIONS)
@@ -128,7 +128,7 @@ def test_outputs_are_those_of_keras(activation):
     models = [keras_xor.build_model(recipe, seed) for seed in (0, 1)]
     weights = [np.stack(pair) for pair in zip(*(m.get_weights() for m in models), strict=True)]
     points = np.random.default_rng(0).random((9, 2), np.float32)
-    outputs = outputs_of_layers(recipe, weights, points)
+    outputs = layer_outputs(recipe, weights, points)
     for epoch, model in enumerate(models):
         layers = [layer.output for layer in model.layers if layer.weights]
         x1, x2 = points.T[..., None]
@@ -138,7 +138,7 @@ def test_outputs_are_those_of_keras(activation):
 
 
 def test_the_drawing_has_the_figures_of_predict():
-    run = playground.train_run(Recipe(hidden_units=20, epochs=60, steps_per_epoch=20), 5)
+    run = train_run(Recipe(hidden_units=20, epochs=60, steps_per_epoch=20), 5)
     drawing = playground.drawing_of(run)
     frames = len(drawing["epochs"])
     assert frames == 51
@@ -159,7 +159,7 @@ def test_the_drawing_has_the_figures_of_predict():
 
 
 def test_pictures_show_how_a_unit_differs_from_one_without_input():
-    run = playground.train_run(dataclasses.replace(SHORT, activation="sigmoid", hidden_units=2), 1)
+    run = train_run(dataclasses.replace(SHORT, activation="sigmoid", hidden_units=2), 1)
     inputs, hidden, _ = (
         np.frombuffer(picture, np.int8).reshape(4, -1, 17, 17)
         for picture in playground.drawing_of(run)["pictures"]
@@ -195,28 +195,17 @@ OUTCOMES = {
 
 @pytest.mark.parametrize("sentence", OUTCOMES)
 def test_the_outcome(sentence):
-    run = playground.train_run(OUTCOMES[sentence], 0)
+    run = train_run(OUTCOMES[sentence], 0)
     assert sentence in playground.outcome_of(run)
     y = keras_xor.predict(run.model(), *TRUTH_TABLE)
     learned = all((y > 0.5) == np.not_equal(*TRUTH_TABLE))
     assert learned == (run.steps_to_learn is not None) == sentence.startswith("Learned")
 
 
-def test_steps_to_learn_are_those_of_the_epoch_after_which_all_stay_right():
-    run = playground.train_run(Recipe(epochs=20, steps_per_epoch=200), 1)
-    model, right = run.model(), []
-    for epoch in range(21):
-        model.set_weights([weight[epoch] for weight in run.weights])
-        y = keras_xor.predict(model, *TRUTH_TABLE)
-        right.append(bool(np.all((y > 0.5) == np.not_equal(*TRUTH_TABLE))))
-    first = 20 - len(list(itertools.takewhile(bool, reversed(right)))) + 1
-    assert run.steps_to_learn == 200 * first > 0
-
-
 def test_luck():
     rows = keras_xor.seed_study(Recipe(hidden_units=2, learning_rate=0.1), 40)
     summary = keras_xor.study.summary(rows)
-    run = playground.train_run(Recipe(hidden_units=2, learning_rate=0.1), 0)
+    run = train_run(Recipe(hidden_units=2, learning_rate=0.1), 0)
     sentence = playground.luck_of(run, rows)
     numbers = [float(number) for number in re.findall(r"\d+\.?\d*", sentence)]
     loss = run.history["loss"][-1]
@@ -281,8 +270,7 @@ def test_presets_do_what_they_say():
     assert learned[4] < 10
     assert 80 < learned[5] < 130
     slow, stuck, diverged = (
-        playground.outcome_of(playground.train_run(recipe, seed))
-        for recipe, seed, _ in presets.BAD.values()
+        playground.outcome_of(train_run(recipe, seed)) for recipe, seed, _ in presets.BAD.values()
     )
     assert "It may only be slow" in slow
     assert "The loss no longer falls" in stuck
@@ -298,7 +286,7 @@ TAKEN = [
 
 @pytest.mark.parametrize(("recipe", "seed"), TAKEN)
 def test_the_command_gives_the_run(recipe, seed, monkeypatch):
-    program, file, *words = playground.command(recipe, seed).split()
+    program, file, *words = cli.command(recipe, seed).split()
     assert (program, file) == ("python", "scripts/train.py")
     monkeypatch.setattr(sys, "argv", [file, *words])
     args = runpy.run_path(str(ROOT / file))["arguments"]()
@@ -309,24 +297,24 @@ def test_the_lines_of_python_give_the_run():
     recipe = dataclasses.replace(SHORT, hidden_units=(4, 3), momentum=0.5)
     names = {}
     exec(playground.python_lines(recipe, 3), names)
-    run = playground.train_run(recipe, 3)
+    run = train_run(recipe, 3)
     for weight, expected in zip(names["model"].get_weights(), run.weights, strict=True):
         np.testing.assert_array_equal(weight, expected[-1])
     assert names["history"].history == run.history
 
 
 def test_the_files_are_those_of_the_run(tmp_path):
-    run = playground.train_run(SHORT, 3)
+    run = train_run(SHORT, 3)
     for name in playground.FILES:
         assert playground.can_be_taken(run, name)
-        (tmp_path / name).write_bytes(playground.file_of(SHORT, 3, name))
+        (tmp_path / name).write_bytes(playground.file_of(run, name))
     check_files(tmp_path, run)
 
 
 @pytest.mark.parametrize("activation", checks.ACTIVATIONS)
 def test_which_files_can_be_taken(activation, tmp_path):
     recipe = Recipe(hidden_units=2, activation=activation)
-    run = playground.Run(recipe, 0, {}, [], diverged=False)
+    run = keras_xor.Run(recipe, 0, {"loss": []}, [], [], [])
     assert playground.can_be_taken(run, "xor.keras")
     try:
         keras_xor.export(keras_xor.build_model(recipe, 0), tmp_path / "xor.onnx")
@@ -362,11 +350,11 @@ def test_the_view_shows_what_keras_raises(monkeypatch):
         raise MemoryError("no\nmemory")
 
     widget = playground.View()
-    monkeypatch.setattr("keras_xor.playground.runs.train", fail)
+    monkeypatch.setattr("keras_xor.recording.train", fail)
     recipe = dataclasses.replace(SHORT, hidden_units=7)
     assert widget.train(**fields_of(recipe)) is None
     assert widget.problem == "Keras cannot train this: MemoryError: no memory"
-    assert not playground.is_compiled(recipe)
+    assert not is_compiled(recipe)
     monkeypatch.undo()
     assert widget.train(**fields_of(recipe)).recipe == recipe
 
@@ -472,23 +460,26 @@ def test_threads_train_the_same_recipe_at_once():
     runs_of_threads = {}
 
     def train(seed):
-        runs_of_threads[seed] = [playground.train_run(SHORT, seed) for _ in range(3)]
+        runs_of_threads[seed] = [train_run(SHORT, seed) for _ in range(3)]
 
     in_threads(*(functools.partial(train, seed) for seed in range(4)))
     for seed, found in runs_of_threads.items():
         for run in found:
             for weight, expected in zip(run.weights, trained_anew(SHORT, seed), strict=True):
-                np.testing.assert_array_equal(weight, expected)
+                np.testing.assert_array_equal(weight[-1], expected)
 
 
-def test_programs_are_forgotten_in_turn(monkeypatch):
-    monkeypatch.setattr(runs, "_compiled", type(runs._compiled)())
-    monkeypatch.setattr(runs, "_MOST_COMPILED", 2)
+def test_programs_are_forgotten_in_turn():
+    _idle_models.cache_clear()
     tiny = dataclasses.replace(SHORT, steps_per_epoch=1)
-    recipes = [dataclasses.replace(tiny, batch_size=size) for size in (1, 2, 3)]
-    for recipe in (recipes[0], recipes[1], recipes[0], recipes[2]):
-        playground.train_run(recipe)
-    assert [playground.is_compiled(recipe) for recipe in recipes] == [True, False, True]
+    recipes = [dataclasses.replace(tiny, batch_size=size) for size in (1, 2)]
+    for recipe in recipes:
+        train_run(recipe)
+    for size in range(3, 33):  # With these two, one more than are kept.
+        is_compiled(dataclasses.replace(tiny, batch_size=size))
+    assert is_compiled(recipes[0])
+    is_compiled(dataclasses.replace(tiny, batch_size=33))
+    assert [is_compiled(recipe) for recipe in recipes] == [True, False]
 
 
 def test_controls_are_those_of_the_recipe():
@@ -500,10 +491,3 @@ def test_controls_are_those_of_the_recipe():
     assert value.pop("hidden_units") == [4, 30, 0, 0]
     assert Recipe(**value, hidden_units=(4, 30)) == recipe
     assert playground.panel_of(controls).text.count("<marimo-ui-element") == 15
-
-
-def test_bad_arguments():
-    with pytest.raises(KerasXorError, match=r"recipe must be a keras_xor\.Recipe"):
-        playground.train_run("guide")
-    with pytest.raises(KerasXorError, match="seed must be"):
-        playground.train_run(GUIDE, -1)

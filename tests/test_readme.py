@@ -27,7 +27,7 @@ def test_the_code_in_the_readme_runs(tmp_path, monkeypatch, capsys):
 
     *_, guess_01, guess_00 = numbers_printed("The guide, step by step")
     assert guess_00 < 0.1 < 0.9 < guess_01
-    truth_table = numbers_printed("Use")
+    truth_table = numbers_printed("Use")[-4:]
     assert np.array_equal(np.round(truth_table), [0, 1, 1, 0])
     model = keras_xor.load_model("artifacts/xor.keras")
     for file in ("artifacts/xor.onnx", "artifacts/xor.tflite", "artifacts/xor"):

@@ -5,12 +5,12 @@ import sys
 import warnings
 from pathlib import Path
 
-from keras_xor import checks
+from keras_xor.checks import one_line
 
 
 def say(message):
-    """Print `message` to standard error, prefixed with the script's name."""
-    print(checks.one_line(f"{Path(sys.argv[0]).name}: {message}"), file=sys.stderr)
+    """Print `message` in one line to standard error, prefixed with the script's name."""
+    print(one_line(f"{Path(sys.argv[0]).name}: {message}"), file=sys.stderr)
 
 
 @contextlib.contextmanager
@@ -21,13 +21,22 @@ def warnings_in_one_line():
         yield
 
 
+def is_number(text):
+    """Whether `float` can parse `text`."""
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
 def table(header, *lines):
     """Text in columns; columns of numbers (or "never") are right-aligned, others left-aligned."""
     columns = [
         [cell.rjust(width) if numbers else cell.ljust(width) for cell in cells]
         for cells in zip(header, *lines, strict=True)
         for width in [max(map(len, cells))]
-        for numbers in [all(checks.is_number(cell) or cell in ("", "never") for cell in cells[1:])]
+        for numbers in [all(is_number(cell) or cell in ("", "never") for cell in cells[1:])]
     ]
     return "\n".join("   ".join(line).rstrip() for line in zip(*columns, strict=True))
 

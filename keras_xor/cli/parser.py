@@ -5,24 +5,23 @@ import dataclasses
 import itertools
 import shlex
 import sys
+from pathlib import Path
 
-from keras_xor import checks
-from keras_xor.checks import KerasXorError
-from keras_xor.cli.output import say
+from keras_xor.checks import KerasXorError, whole_number
+from keras_xor.cli.output import is_number, say
 from keras_xor.recipe import GUIDE, Recipe
 
-MODEL_FILE = "artifacts/xor.keras"
-
-_SWITCHES = {"off": False, "on": True}
+MODEL_FILE = Path("artifacts/xor.keras")
+RUN_FILE = MODEL_FILE.with_suffix(".run.npz")
 
 
 class Parser(argparse.ArgumentParser):
-    """An `ArgumentParser` that reads -1e3 and -inf as numbers and reports errors in one line."""
+    """An `ArgumentParser` that takes -1e3 for a number and reports errors in one line."""
 
     def parse_args(self, args=None, namespace=None):
         args = sys.argv[1:] if args is None else args
-        # A leading space keeps argparse from reading a negative number as an option.
-        args = [f" {arg}" if arg.startswith("-") and checks.is_number(arg) else arg for arg in args]
+        # A leading space keeps argparse from taking a negative number for an option.
+        args = [f" {arg}" if arg.startswith("-") and is_number(arg) else arg for arg in args]
         return super().parse_args(args, namespace)
 
     def error(self, message):
@@ -35,61 +34,77 @@ def checked(check):
 
     def convert(text):
         try:
-            return check(text.strip() if checks.is_number(text) else text)
+            return check(text.strip())
         except KerasXorError as error:
             raise argparse.ArgumentTypeError(error) from None
 
     return convert
 
 
-def add_checked(parser, name, check, default=None, help="", metavar="N", **options):
-    """Add an option with one value, parsed by a check of `keras_xor.checks`."""
-    if default is not None:
+def file_name(*suffixes):
+    """A check for the `Path` of a file that ends in one of `suffixes`."""
+
+    def check(text):
+        if not text.endswith(suffixes):
+            raise KerasXorError(f"must end in {' or '.join(suffixes)}, not {text!r:.80}")
+        return Path(text)
+
+    return check
+
+
+def add_value(parser, name, check, help, default=None, metavar="FILE", **options):
+    """Add an option with a value, which `check` converts."""
+    if default:
         help += "; default: %(default)s"
     parser.add_argument(
-        name, type=checked(check), default=default, help=help, metavar=metavar, **options
+        name, type=checked(check), help=help, default=default, metavar=metavar, **options
     )
 
 
-def add_trained_model(parser):
-    """Add --model, a file written by train.py."""
-    help = "a model written by train.py"
-    add_checked(parser, "--model", checks.model_file, MODEL_FILE, help, "FILE")
+def add_model(parser, help="a Keras model of two numbers, .keras or .h5", default=MODEL_FILE):
+    """Add --model, a file that anybody saved."""
+    add_value(parser, "--model", file_name(".keras", ".h5"), help, default)
+
+
+def add_run(parser, help, **options):
+    """Add --run, a file that train.py wrote."""
+    add_value(parser, "--run", file_name(".npz"), help, **options)
 
 
 def add_chart(parser, default=None):
     """Add --to-file, the file to write a chart to."""
+    suffixes = (".png", ".svg", ".html", ".json")
     help = "where to write the chart: .png, .svg, .html or .json"
-    add_checked(parser, "--to-file", checks.chart_file, default, help, "FILE")
+    add_value(parser, "--to-file", file_name(*suffixes), help, default)
+
+
+def add_seed(parser, help):
+    """Add --seed."""
+    add_value(parser, "--seed", whole_number(0), help, 0, "N")
 
 
 def add_device(parser):
     """Add --device, the device that `run` uses."""
     help = "device, such as cpu, gpu or gpu:1; default: a GPU if there is one"
-    add_checked(parser, "--device", checks.device, None, help, "NAME")
+    parser.add_argument("--device", help=help, metavar="NAME")
 
 
 def add_recipe(parser, several=False):
     """Add an option for each field of `Recipe`, for one value or for `several`."""
     for field in dataclasses.fields(Recipe):
-        name, default = option_of(field.name), GUIDE.settings()[field.name]
-        help = field.metadata["help"]
-        if several and field.type is bool:
-            help += "; off on to study both"
-            words = {"nargs": "*", "choices": list(_SWITCHES)}
-            parser.add_argument(name, dest=field.name, help=help, **words)
-        elif field.type is bool:
-            parser.add_argument(name, action="store_true", dest=field.name, help=help)
+        default, is_switch = GUIDE.settings()[field.name], field.type is bool
+        if several:
+            options = {"nargs": "*" if is_switch else "+"}
         else:
-            parser.add_argument(
-                name,
-                type=checked(field.metadata["check"]),
-                default=None if several else default,
-                help=f"{help}; default: {default}",
-                metavar="NAME" if field.type is str else "N",
-                dest=field.name,
-                nargs="+" if several else None,
-            )
+            options = {"default": default} | ({"nargs": "?", "const": True} if is_switch else {})
+        parser.add_argument(
+            option_of(field.name),
+            dest=field.name,
+            type=checked(field.metadata["check"]),
+            help=f"{field.metadata['help']}; default: {default}",
+            metavar={str: "NAME", bool: "on"}.get(field.type, "N"),
+            **options,
+        )
 
 
 def recipe_of(parser, args):
@@ -109,7 +124,7 @@ def recipes_of(parser, args):
 def _values(given, name):
     if given is None:
         return [getattr(GUIDE, name)]
-    return dict.fromkeys(_SWITCHES.get(value, value) for value in given) or [True]
+    return dict.fromkeys(given) or [True]  # A switch alone is on.
 
 
 def _recipe(parser, fields):
@@ -124,12 +139,20 @@ def settings_of(recipe):
     return {option_of(name): text for name, text in recipe.settings().items()}
 
 
-def command_to_resume():
-    """What to type to run this script again with --resume."""
-    typed = [word for word in sys.orig_argv if word != "--resume"]
-    return shlex.join([*typed, "--resume"])
-
-
 def option_of(name):
     """The option of a field of `Recipe`, or of the seed."""
     return "--" + name.removeprefix("kernel_").replace("_", "-")
+
+
+def command(recipe, seed, *more):
+    """The command that gives the run of a recipe and a seed, with more options."""
+    settings, defaults = (
+        {**settings_of(r), "--seed": f"{s}"} for r, s in ((recipe, seed), (GUIDE, 0))
+    )
+    changes = [(name, text) for name, text in settings.items() if text != defaults[name]]
+    return shlex.join(["python", "scripts/train.py", *itertools.chain(*changes), *more])
+
+
+def typed_command(*more):
+    """What was typed to run this script, with options that it may have had already."""
+    return shlex.join([*(word for word in sys.orig_argv if word not in more), *more])

@@ -5,11 +5,9 @@ import gc
 import os
 import signal
 import sys
-from pathlib import Path
 
 from keras_xor.checks import KerasXorError
 from keras_xor.cli.output import say, warnings_in_one_line
-from keras_xor.cli.streams import standard_streams
 from keras_xor.runtime import import_keras, keras_backend, on_device
 
 
@@ -17,33 +15,24 @@ def run(main, arguments):
     """Call `main(arguments())` with TensorFlow silenced, on the device from `--device`.
 
     Bad input exits with status 1 and a one-line error. Ctrl-C exits with status 130 and a hint:
-    the message of the `KeyboardInterrupt`, if `main` set one. If standard output cannot be
-    written, everything else is still done, and the status is 1.
+    the message of the `KeyboardInterrupt`, if `main` set one.
     """
-    with standard_streams():
-        if status := _status(main, arguments):
-            # Objects that TensorFlow's threads use must not outlive Python: they would hang.
-            gc.collect()
-            sys.exit(status)
+    if status := _status(main, arguments):
+        # Objects that TensorFlow's threads use must not outlive Python: they would hang.
+        gc.collect()
+        sys.exit(status)
 
 
 @contextlib.contextmanager
 def interrupts_at_once():
-    """Let Ctrl-C end the process within the block, which saves nothing: status 130, one line."""
-    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:  # It is ignored.
+    """Let Ctrl-C end the process within the block, where there is nothing to save."""
+    before = signal.getsignal(signal.SIGINT)
+    if before is signal.default_int_handler:  # Otherwise, it is ignored.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
         yield
-        return
-    with contextlib.ExitStack() as stack:
-        errors = os.dup(2)  # It is silenced meanwhile.
-        stack.callback(os.close, errors)
-
-        def end(signum, frame):
-            os.write(errors, f"{Path(sys.argv[0]).name}: interrupted: run it again\n".encode())
-            os._exit(130)
-
-        before = signal.signal(signal.SIGINT, end)
-        stack.callback(signal.signal, signal.SIGINT, before)
-        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _status(main, arguments):
@@ -54,6 +43,7 @@ def _status(main, arguments):
             import_keras()
         with warnings_in_one_line(), on_device(getattr(args, "device", None)):
             main(args)
+        sys.stdout.flush()
     except KerasXorError as error:
         say(error)
         return 1
@@ -62,4 +52,7 @@ def _status(main, arguments):
             print()  # The cursor is after a progress bar.
         say(f"interrupted: {str(interrupt) or 'run it again'}")
         return 130
+    except BrokenPipeError:  # The reader, such as head, has seen enough.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # For Python's last flush
+        return 1
     return 0

@@ -1,21 +1,17 @@
 """Export a trained model to other runtimes, and check the result there."""
 
-import importlib.util
+import contextlib
 from collections.abc import Callable
-from pathlib import Path
 from typing import NamedTuple
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_xor import checks
-from keras_xor.checks import KerasXorError, shown
-from keras_xor.data import TRUTH_TABLE
-from keras_xor.files.writing import MARK, replacing, replacing_folder
-from keras_xor.model import check_model
-from keras_xor.prediction import predict
-from keras_xor.runtime.quiet import silence
+from keras_xor.checks import KerasXorError, export_suffix
+from keras_xor.files.writing import replacing
+from keras_xor.runtime import silence
+from keras_xor.signature import model_inputs
 
 TOLERANCE = 1e-5
 
@@ -23,49 +19,41 @@ TOLERANCE = 1e-5
 def export(model, to_file):
     """Export `model` to another runtime with Keras's `model.export`, and check it there.
 
-    The inputs keep their names, the order x1, x2 and a dynamic batch size. The runtime's
-    predictions for the truth table and a grid of 50 x 50 points, with inputs passed by name and
-    by position, are compared with Keras's; `to_file` is replaced only if they agree.
+    The inputs keep their names, in alphabetical order, so that x1 is first, and a dynamic batch
+    size. The outputs are those of the model. For a grid of 50 x 50 points in the unit square, with
+    inputs passed by name and by position, the runtime's outputs are compared with Keras's.
 
     Args:
-        model: A float32 `keras.Model`, such as `build_model` or `load_model` returns.
-        to_file: Name of a .onnx file (ONNX), a .tflite file (LiteRT), or a folder with a
-            trailing slash or no suffix (TensorFlow SavedModel).
+        model: A `keras.Model` that `predict` takes.
+        to_file: Name of a .onnx file (ONNX), a .tflite file (LiteRT), or a new or empty folder
+            with a trailing slash or no suffix (TensorFlow SavedModel).
 
     Returns:
-        The largest difference from Keras, at most 1e-5.
+        The largest difference from Keras, at most 1e-5; relative to the largest output
+        if that is above 1.
 
     Raises:
-        KerasXorError: `to_file` has another suffix or cannot be written, a package is
-            missing, the model has other inputs or is not float32, the runtime does not
-            support it, or the difference is larger.
+        KerasXorError: `to_file` has another suffix or cannot be written, a package is missing,
+            the model has other inputs, the runtime does not support it, or the difference is
+            larger.
     """
-    to_file = checks.export_file(to_file, "to_file")
-    check_model(model)
-    _check_float32(model)
-    target = _target(to_file)
-    missing = [package for module, package in target.packages.items() if not _is_there(module)]
-    if missing:
-        raise KerasXorError(f"to write {to_file}, first pip install {' '.join(missing)}")
-    place = replacing_folder(to_file) if target is _SAVED_MODEL else replacing(to_file)
-    model = _in_order(model)
-    x, y = _points(model)
-    with place as new, silence():
-        try:
+    target = _TARGETS[export_suffix(to_file)]
+    axis = np.linspace(0, 1, 50)
+    points = np.reshape(np.meshgrid(axis, axis), (2, -1))
+    inputs = model_inputs(model, *points)
+    expected = np.asarray(model(inputs, training=False))
+    tensors = {tensor.name: tensor for tensor in model.inputs}
+    x = dict(sorted(zip(tensors, keras.tree.flatten(inputs), strict=True)))
+    model = keras.Model(tensors, model.outputs[0])
+    model(x)  # Otherwise, Keras does not export it.
+    with replacing(to_file) as new, silence():
+        with _errors_in_one_line(to_file):
             model.export(str(new), format=target.format, verbose=False)
-        except tf.errors.OpError as error:  # TensorFlow's own errors, as on a full disk.
-            raise OSError(error.message) from error
-        target.finish(new)
-        try:
-            answers = target.ask(str(new), x)
-        except Exception as error:  # Each runtime has its own errors.
-            raise KerasXorError(
-                f"{to_file} would not work, its runtime says {shown(str(error))}: "
-                "export to another format"
-            ) from error
-        differences = [np.abs(y - answer.ravel()) for answer in answers]
-        difference = float(np.max(differences))  # It is nan if any of them is.
-        if not difference <= TOLERANCE:
+            target.finish(new, [*x])
+            outputs = target.ask(str(new), x)
+        scale = max(1, np.max(np.abs(expected)))  # Logits may be large.
+        difference = float(np.max([np.abs(expected - output) for output in outputs]) / scale)
+        if not difference <= TOLERANCE:  # It may be nan.
             raise KerasXorError(
                 f"{to_file} would differ from Keras by {difference:.2g}, more than {TOLERANCE:g}: "
                 "export to another format"
@@ -73,51 +61,38 @@ def export(model, to_file):
     return difference
 
 
-def _check_float32(model):
-    for tensor in model.inputs:
-        if tensor.dtype != "float32":
-            raise KerasXorError(
-                f"model must be float32, but its input {tensor.name} is {tensor.dtype}: "
-                "build it with dtype='float32'"
-            )
-    for layer in model.layers:
-        if layer.weights and layer.compute_dtype != "float32":
-            raise KerasXorError(
-                f"model must be float32, but its layer {layer.name} computes in "
-                f"{layer.compute_dtype}: build it with dtype='float32'"
-            )
+@contextlib.contextmanager
+def _errors_in_one_line(to_file):
+    try:
+        yield
+    except OSError:
+        raise
+    except tf.errors.OpError as error:  # TensorFlow's own, as on a full disk
+        raise OSError(error.message) from error
+    except ImportError as error:
+        raise KerasXorError(f'{to_file} needs pip install -e ".[export]": {error}') from error
+    except Exception as error:  # Each converter and runtime has its own.
+        raise KerasXorError(
+            f"{to_file} would not work ({type(error).__name__}: {error}): export to another format"
+        ) from error
 
 
-def _in_order(model):
-    """Rebuild `model` with a dict of x1 and x2 as its inputs, in this order."""
-    inputs = {tensor.name: tensor for tensor in model.inputs}
-    return keras.Model({"x1": inputs["x1"], "x2": inputs["x2"]}, model.outputs[0])
-
-
-def _is_there(module):
-    return importlib.util.find_spec(module) is not None
-
-
-def _finish_onnx(file):
-    import onnx
-
-    model = onnx.load(file)
-    model.doc_string = MARK
-    onnx.save(model, file)
-
-
-def _finish_litert(file):
-    """Put x1 first: the converter sorts the inputs by a hash of their names."""
+def _finish_litert(file, names):
+    """Put the inputs in their order: the converter sorts them by a hash of their names."""
     import flatbuffers
     from ai_edge_litert import schema_py_generated as schema
 
     model = schema.ModelT.InitFromPackedBuf(file.read_bytes())
-    model.description = MARK
     graph = model.subgraphs[0]
-    graph.inputs = sorted(graph.inputs, key=lambda tensor: graph.tensors[tensor].name)
+    order = {f"serving_default_{name}:0".encode(): place for place, name in enumerate(names)}
+    graph.inputs = sorted(graph.inputs, key=lambda tensor: order[graph.tensors[tensor].name])
     builder = flatbuffers.Builder()
     builder.Finish(model.Pack(builder), b"TFL3")
     file.write_bytes(builder.Output())
+
+
+def _nothing_to_finish(file, names):
+    pass
 
 
 def _ask_onnx(file, x):
@@ -154,27 +129,12 @@ def _ask_saved_model(folder, x):
 
 class _Target(NamedTuple):
     format: str  # Name for `keras.Model.export`
-    packages: dict  # Names for pip, by module
-    finish: Callable  # Signs the file and completes what the converter left out
-    ask: Callable  # Predicts, with inputs passed by name and by position
+    ask: Callable  # The outputs, with inputs passed by name and by position
+    finish: Callable = _nothing_to_finish  # Mends what the converter got wrong
 
 
-_ONNX = _Target(
-    "onnx", {"tf2onnx": "tf2onnx", "onnxruntime": "onnxruntime"}, _finish_onnx, _ask_onnx
-)
-_LITERT = _Target("litert", {"ai_edge_litert": "ai-edge-litert"}, _finish_litert, _ask_litert)
-_SAVED_MODEL = _Target("tf_saved_model", {}, lambda folder: None, _ask_saved_model)
-
-
-def _target(to_file):
-    suffix = "" if to_file.endswith("/") else Path(to_file).suffix
-    return {".onnx": _ONNX, ".tflite": _LITERT}.get(suffix, _SAVED_MODEL)
-
-
-def _points(model):
-    """Inputs of shape `(2504, 1)`, and Keras's predictions for them."""
-    axis = np.linspace(0, 1, 50)
-    grid = np.reshape(np.meshgrid(axis, axis), (2, -1))
-    x1, x2 = np.hstack([TRUTH_TABLE, grid])
-    x = {"x1": np.float32(x1).reshape(-1, 1), "x2": np.float32(x2).reshape(-1, 1)}
-    return x, predict(model, x1, x2)
+_TARGETS = {
+    ".onnx": _Target("onnx", _ask_onnx),
+    ".tflite": _Target("litert", _ask_litert, _finish_litert),
+    "": _Target("tf_saved_model", _ask_saved_model),
+}

@@ -1,153 +1,170 @@
-"""The trained model as a Keras archive, read as untrusted."""
+"""Models as files, also of other people."""
 
-import io
+import re
+import subprocess
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
 
-import h5py
 import keras
 import numpy as np
+import tensorflow as tf
 
-from keras_xor import checks
 from keras_xor.checks import KerasXorError
 from keras_xor.data import TRUTH_TABLE
-from keras_xor.files.archives import MOST_MODEL_BYTES, read_model, read_network
-from keras_xor.files.reading import ADVICE, opening
-from keras_xor.files.writing import mark_archive, replacing
-from keras_xor.model import MAPPING, build_optimizer, check_model, is_of_xor
-from keras_xor.runtime.quiet import no_warnings
+from keras_xor.files.writing import replacing
+from keras_xor.model import build_optimizer
+from keras_xor.prediction import predict
+from keras_xor.runtime import silence
+
+_MOST_BYTES = 2**24  # Of a file, also unpacked; the guide's takes some 25 kB.
+_MOST_COUNT = 2**12  # Of thresholds or classes of a metric
+# Keras does not find its own losses by these names in a .h5 file.
+_SHORT_NAMES = {name: keras.losses.get(name) for name in ("mae", "mape", "mse", "msle")}
+
+_READ_ATTRIBUTES = """
+import h5py, sys
+def read(name, item):
+    dict(item.attrs)
+with h5py.File(sys.argv[1]) as file:
+    file.visititems(read)
+    print(dict(file.attrs))
+"""
 
 
 def save_model(model, path):
-    """Write `model` as a Keras archive, for `load_model` and `keras.saving.load_model`.
+    """Write `model` as a Keras file, with its compilation and the state of its optimizer.
 
-    The file opens in Keras 3.15 and later, with or without this package. Keras 3.5 to 3.14 do
-    not know all of its fields: build the model there, and call `model.load_weights`.
+    `keras.saving.load_model` reads it, with or without this package.
 
     Args:
-        model: The `keras.Model` to write, with its compilation and optimizer state.
-        path: Name of the file, ending in .keras. Folders are created as needed; an
-            existing file of this package is replaced once the new one is complete.
+        model: Any `keras.Model`.
+        path: Name of the file, ending in .keras. Folders are created as needed; an existing file
+            is replaced once the new one is complete.
 
     Raises:
-        KerasXorError: `path` does not end in .keras or cannot be written, a weight is not
-            finite, or `load_model` would not read it: `model.save` writes any model.
+        KerasXorError: `path` cannot be written, or a weight is not finite.
     """
-    path = checks.model_file(path, "path")
-    check_model(model)
-    with replacing(path) as new:
-        write_model(model, new)
-
-
-def write_model(model, file, note=""):
-    """Write `model` to `file`, a `Path`, with a note in its comment."""
-    if not finite(model.get_weights()):
+    if not _finite(model.get_weights()):
         raise KerasXorError(
             "training diverged and left weights that are not finite: lower the learning rate"
         )
     build_optimizer(model)  # Otherwise, Keras warns on loading.
-    model.save(file)
-    try:
-        _read(file.read_bytes())
-    except KerasXorError as refusal:
-        raise KerasXorError(
-            f"this model cannot be saved because {refusal}: use model.save"
-        ) from None
-    except Exception as error:  # For example, for a dtype that HDF5 does not support.
-        raise KerasXorError(
-            "this model cannot be saved because it could not be read back: use model.save"
-        ) from error
-    mark_archive(file, note)
+    with replacing(path) as new:
+        model.save(new)
 
 
 def load_model(path):
-    """Load a model that `save_model` wrote, compiled.
-
-    The file may be untrusted: its bytes are read once and checked, and the model is built from
-    them with `safe_mode=True` and without custom objects.
+    """Load a model of two numbers, such as XOR, that anybody saved with Keras.
 
     Args:
-        path: Name of the file, ending in .keras.
+        path: Name of a .keras or .h5 file. It may come from a stranger: Keras loads it in its
+            safe mode, which runs no code from it.
 
     Returns:
-        A `keras.Model` from `{"x1": x1, "x2": x2}` to a probability, like `build_model`.
-        It may have other layers of the kinds that `build_model` uses.
+        A `keras.Model` for `predict`, compiled as it was, unless Keras does not find its loss or
+        a metric.
 
     Raises:
-        KerasXorError: there is no such file, it is not a small and simple Keras model
-            like this package's, its inputs and output are not those of
-            `build_model`, or a weight is not finite.
+        KerasXorError: there is no Keras model in the file, or one that is too large, needs code,
+            has other inputs or outputs than `predict` takes, or weights that are not finite.
     """
-    return _loaded(path, _read)
-
-
-def load_network(path):
-    """Load the network of a small model that any `model.save` wrote, compiled if it was.
-
-    Its weights are not read. As with `load_model`, the file may be untrusted.
-
-    Args:
-        path: Name of the file, ending in .keras.
-
-    Returns:
-        A functional or Sequential `keras.Model` with new weights, for `keras_xor.seed_study`.
-
-    Raises:
-        KerasXorError: there is no such file, or it is not a Keras model of at most 4 MiB with
-            Keras's own dense, concatenation and activation layers, losses and optimizers.
-    """
-    advice = "choose a small model that model.save wrote"
-    return _loaded(path, lambda content: built(read_network(content)), advice)
-
-
-def _loaded(path, read, advice=ADVICE):
-    path = checks.model_file(path, "path")
-    with opening(path, "model") as file:
-        content = file.read(MOST_MODEL_BYTES + 1)
+    model = load_any_model(path)
     try:
-        return read(content)
-    except KerasXorError as refusal:
-        raise KerasXorError(f"{path} cannot be used because {refusal}: {advice}") from None
-    except Exception as error:  # An untrusted file may fail anywhere in Keras.
-        raise KerasXorError(f"{path} is not a Keras model, or damaged: {advice}") from error
-
-
-def _read(content):
-    """Build a model from the bytes of a file, checked before and after."""
-    config, weights = read_model(content)
-    model = built(config)
-    with h5py.File(io.BytesIO(weights)) as file:
-        for number, layer in enumerate(layer for layer in model.layers if layer.weights):
-            name = f"dense_{number}" if number else "dense"  # As Keras counts them.
-            layer.load_own_variables(file[f"layers/{name}/vars"])
-        if model.compiled:
-            _load_optimizer(model.optimizer, file.get("optimizer/vars", {}))
-    check_network(model)
+        answers = predict(model, *TRUTH_TABLE)
+    except Exception as error:  # Keras and TensorFlow have errors of their own.
+        raise KerasXorError(f"{path} is not a model of two numbers: {error}") from error
+    if not _finite([*model.get_weights(), answers]):
+        raise KerasXorError(f"{path} has weights that are not finite, or too large: train it again")
     return model
 
 
-def built(config):
-    with no_warnings():  # A malformed file may cause any of them.
-        return keras.saving.deserialize_keras_object(config, safe_mode=True)
+def load_any_model(path):
+    """Load a model as `load_model` does, with any inputs and outputs."""
+    content = _read(Path(path))
+    with tempfile.TemporaryDirectory() as folder, silence():
+        # Keras gets a copy, which nobody changes between the check and the load.
+        copy = Path(folder, f"model{Path(path).suffix}")
+        try:
+            copy.write_bytes(content)
+            _check_sizes(copy)
+            return _loaded(copy)
+        except Exception as error:  # A file may fail anywhere in Keras.
+            raise KerasXorError(f"{path} cannot be loaded, {_reason(error)}") from error
 
 
-def _load_optimizer(optimizer, state):
-    """Restore the state of `optimizer`, which may be missing if it had not trained."""
-    untrained = type(optimizer).from_config(optimizer.get_config())
-    if len(state) == len(optimizer.variables):
-        optimizer.load_own_variables(state)
-    elif len(state) != len(untrained.variables):
-        raise KerasXorError("its optimizer state is incomplete")
+def _read(path):
+    if path.name.endswith(".weights.h5"):
+        raise KerasXorError(
+            f"{path} has only weights: build the model in Python, load them with its load_weights, "
+            "and save it with model.save"
+        )
+    if path.is_dir():
+        raise KerasXorError(
+            f"{path} is a folder, such as a SavedModel, which holds no Keras model: choose a file "
+            "that model.save wrote"
+        )
+    if path.suffix not in (".keras", ".h5"):
+        raise KerasXorError(f"a model file must end in .keras or .h5, not {path}")
+    try:
+        with path.open("rb") as file:
+            content = file.read(_MOST_BYTES + 1)
+    except FileNotFoundError:
+        raise KerasXorError(f"no model at {path}: train one first") from None
+    except OSError as error:
+        raise KerasXorError(f"cannot read {path} ({error.strerror}): choose another") from error
+    if len(content) > _MOST_BYTES:
+        raise KerasXorError(f"{path} is larger than {_MOST_BYTES >> 20} MiB: choose a small model")
+    return content
 
 
-def check_network(model):
-    """Raise `KerasXorError` unless `model` gives a probability for `x1` and `x2`."""
-    if not is_of_xor(model):
-        raise KerasXorError(f"it does not map {MAPPING}")
-    if model.layers[-1].get_config().get("activation") != "sigmoid":
-        raise KerasXorError("its output activation is not a sigmoid")
-    x1, x2 = np.array(TRUTH_TABLE, np.float32).reshape(2, -1, 1)
-    if not finite([*model.get_weights(), model({"x1": x1, "x2": x2})]):
-        raise KerasXorError("its weights are not finite, or too large")
+def _check_sizes(file):
+    """Refuse a model that takes far more memory than its file; Keras refuses such weights."""
+    size = file.stat().st_size
+    if file.suffix == ".keras":
+        with zipfile.ZipFile(file) as archive:
+            size = sum(member.file_size for member in archive.infolist())
+            config = archive.read("config.json").decode()
+    else:
+        config = _attributes(file)
+    counts = map(int, re.findall(r'"num_\w+": (\d+)', config))  # Such as a metric's num_thresholds
+    if size > _MOST_BYTES or max(counts, default=0) > _MOST_COUNT:
+        raise ValueError("it is too large")
+    with tf.Graph().as_default():  # Here, weights take no memory.
+        weights = keras.saving.load_model(file, compile=False, safe_mode=True).count_params()
+    if weights > size:
+        raise ValueError(f"it is too small for the {weights} weights that it asks for")
 
 
-def finite(arrays):
+def _attributes(file):
+    """The attributes of an HDF5 file, as text from a process: HDF5 hangs on some damaged files."""
+    command = [sys.executable, "-P", "-c", _READ_ATTRIBUTES, file]
+    try:
+        return subprocess.run(
+            command, capture_output=True, check=True, text=True, timeout=10
+        ).stdout
+    except subprocess.SubprocessError:
+        raise ValueError("HDF5 cannot read it") from None
+
+
+def _loaded(file):
+    options = {"custom_objects": _SHORT_NAMES, "safe_mode": True}
+    try:
+        return keras.saving.load_model(file, **options)
+    except Exception:  # A loss or a metric of one's own.
+        return keras.saving.load_model(file, compile=False, **options)
+
+
+def _reason(error):
+    text = str(error)
+    if code := re.search(r"a `Lambda` layer|Could not locate (class|function) '\w+'", text):
+        what = code[0].removeprefix("Could not locate ")
+        return (
+            f"because it needs {what}, which is code: build the model in Python, and use it there"
+        )
+    return f"because of {type(error).__name__}: {text}"
+
+
+def _finite(arrays):
     return all(np.isfinite(array).all() for array in arrays)

@@ -5,7 +5,6 @@ from keras_xor.playground.controls import controls_of, panel_of
 from keras_xor.playground.drawings import drawing_of
 from keras_xor.playground.outcomes import luck_of, outcome_of
 from keras_xor.playground.presets import presets_text
-from keras_xor.playground.runs import Run, is_compiled, train_run
 from keras_xor.playground.server import serve
-from keras_xor.playground.takeaway import FILES, can_be_taken, command, file_of, python_lines
+from keras_xor.playground.takeaway import FILES, can_be_taken, file_of, python_lines
 from keras_xor.playground.view import View

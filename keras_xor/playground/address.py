@@ -3,12 +3,11 @@
 import urllib.parse
 
 from keras_xor import checks
-from keras_xor.checks import KerasXorError, shown
-from keras_xor.playground.runs import check_length
+from keras_xor.checks import KerasXorError
+from keras_xor.playground.limits import check_length
 from keras_xor.recipe import GUIDE, Recipe
 
 _GUIDE = GUIDE.settings() | {"seed": "0"}
-_WORDS = {"False": False, "True": True}
 _OF_MARIMO = ("include-code", "show-code", "theme", "view-as")
 
 
@@ -33,11 +32,14 @@ def _settings(query):
     texts = {name: text for name, text in query.items() if name not in _OF_MARIMO}
     for name, text in texts.items():
         if name not in _GUIDE:
-            raise KerasXorError(f"{shown(name)} must be {checks.alternatives(_GUIDE)}")
+            raise KerasXorError(f"{name!r:.80} must be {checks.alternatives(_GUIDE)}")
         if not isinstance(text, str):
             raise KerasXorError(f"{name} must be given once, not {len(text)} times")
-    seed = checks.seed(texts.pop("seed", "0"), "seed")
-    recipe = Recipe(**{name: _WORDS.get(text, text) for name, text in texts.items()})
+    try:
+        seed = checks.whole_number(0)(texts.pop("seed", "0"))
+    except KerasXorError as problem:
+        raise KerasXorError(f"seed {problem}") from None
+    recipe = Recipe(**texts)
     check_length(recipe)
     return recipe, seed
 

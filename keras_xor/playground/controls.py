@@ -2,7 +2,7 @@
 
 from keras_xor import checks
 from keras_xor.playground.extra import notebook_extra
-from keras_xor.runtime import no_warnings
+from keras_xor.runtime import silence
 
 with notebook_extra():
     from marimo import Html, ui
@@ -62,7 +62,7 @@ def _units(layer, units):
 
 def _slider(label, steps, value):
     steps = sorted({*steps, value})
-    with no_warnings():  # Of a seed above 2**53; the page sends back its place in the steps.
+    with silence():  # Of a seed above 2**53; the page sends back its place in the steps.
         return ui.slider(steps=steps, value=value, label=label, show_value=True, full_width=True)
 
 

@@ -4,8 +4,7 @@ import math
 
 import numpy as np
 
-from keras_xor.files.record import evenly
-from keras_xor.playground.layers import outputs_of_layers
+from keras_xor.run import layer_outputs
 
 _MOST_FRAMES = 51
 _MOST_UNITS = 16  # Of a layer
@@ -31,13 +30,13 @@ def drawing_of(run):
         of its layer in that epoch and -128 is nan; "kernels" and "biases", of dtype float32 and
         the shapes of the weights.
     """
-    frames = evenly(len(run.weights[0]), _MOST_FRAMES)
+    frames = run.evenly(_MOST_FRAMES)
     weights = [weight[frames] for weight in run.weights]
     return {
-        "epochs": frames,
+        "epochs": run.epochs[frames].tolist(),
         "units": [2, *run.recipe.hidden_units, 1],
         **{name: [*map(_finite, run.history[name])] for name in ("loss", "accuracy")},
-        "output": outputs_of_layers(run.recipe, weights, _grid(_OUTPUT))[-1].tobytes(),
+        "output": layer_outputs(run.recipe, weights, _grid(_OUTPUT))[-1].tobytes(),
         "pictures": _pictures(run.recipe, weights),
         "kernels": [kernel[:, :_MOST_UNITS, :_MOST_UNITS].tobytes() for kernel in weights[::2]],
         "biases": [bias[:, :_MOST_UNITS].tobytes() for bias in weights[1::2]],
@@ -54,8 +53,8 @@ def _grid(points):
 def _pictures(recipe, weights):
     points = _grid(_UNIT)
     inputs = np.broadcast_to(2 * points - 1, (len(weights[0]), *points.shape))
-    outputs = outputs_of_layers(recipe, weights, points)
-    silent = outputs_of_layers(recipe, [np.zeros_like(w[:1]) for w in weights], points[:1])
+    outputs = layer_outputs(recipe, weights, points)
+    silent = layer_outputs(recipe, [np.zeros_like(w[:1]) for w in weights], points[:1])
     differences = [inputs, *(a - b for a, b in zip(outputs, silent, strict=True))]
     return [_scaled(layer[..., :_MOST_UNITS]).tobytes() for layer in differences]
 

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from keras_xor.data import are_right
 from keras_xor.study import summary
 
 _SAME = 1e-5  # Probabilities
@@ -25,7 +26,7 @@ def outcome_of(run):
     if steps:
         return f"Learned: all four points are right after {_steps(steps)}."
     return (
-        f"Not learned: {run.right[-1].sum()} of 4 points are right after "
+        f"Not learned: {are_right(run.probabilities[-1]).sum()} of 4 points are right after "
         f"{_steps(run.recipe.steps)}. "
         f"{_advice(run, loss)}"
     )

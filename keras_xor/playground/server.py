@@ -71,7 +71,7 @@ def _listening(port):
         return socket.create_server((ADDRESS, port))
     except OSError as error:
         raise KerasXorError(
-            f"cannot listen on port {port} ({os.strerror(error.errno)}): choose another --port, "
+            f"cannot listen on port {port} ({os.strerror(error.errno)}): choose another port, "
             "or 0 for any"
         ) from None
 

@@ -8,9 +8,10 @@ from keras_xor.checks import KerasXorError, one_line
 from keras_xor.playground.address import address_of
 from keras_xor.playground.drawings import drawing_of
 from keras_xor.playground.extra import notebook_extra
+from keras_xor.playground.limits import check_length
 from keras_xor.playground.outcomes import luck_of, outcome_of
-from keras_xor.playground.runs import is_compiled, train_run, weights_of
 from keras_xor.recipe import Recipe
+from keras_xor.recording import is_compiled, train_run
 from keras_xor.study import seed_study
 
 with notebook_extra():
@@ -69,6 +70,7 @@ class View(anywidget.AnyWidget):
             self._study, self.luck = None, ""
         try:
             recipe = Recipe(hidden_units=[units for units in hidden_units if units], **fields)
+            check_length(recipe)
             self.status = _activity(recipe)
             run = train_run(recipe, seed)
         except Exception as error:  # The page would not show it.
@@ -117,7 +119,7 @@ class View(anywidget.AnyWidget):
 
 def _luck(run, progress):
     recipe = run.recipe
-    if recipe.steps * weights_of(recipe) > _MOST_WORK:
+    if recipe.steps * recipe.parameters > _MOST_WORK:
         return f"Was it luck? {_SEEDS} other seeds would take minutes: use seed_study.py."
     try:
         return luck_of(run, seed_study(recipe, _SEEDS, on_progress=progress))

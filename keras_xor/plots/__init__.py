@@ -1,6 +1,5 @@
 """Plots of the network, its predictions, its training, and many runs."""
 
-from keras_xor.plots import notebook
 from keras_xor.plots.graph import plot_model
 from keras_xor.plots.history import learning_curve
 from keras_xor.plots.recipes import share_learned

@@ -3,14 +3,14 @@
 import shutil
 import subprocess
 import tempfile
+from pathlib import Path
 
 import keras
 import pygraphviz
 
-from keras_xor import checks
-from keras_xor.checks import KerasXorError, shown
-from keras_xor.plots.saving import write_picture
-from keras_xor.runtime.quiet import silence
+from keras_xor.checks import KerasXorError
+from keras_xor.files import replacing
+from keras_xor.runtime import silence
 
 
 def plot_model(model, to_file="model.png", rankdir="TB", dpi=200):
@@ -24,26 +24,24 @@ def plot_model(model, to_file="model.png", rankdir="TB", dpi=200):
         dpi: Dots per inch of a .png, 1 to 600. Defaults to 200, Keras's own.
 
     Raises:
-        KerasXorError: `model` is not a Keras model, or not built; `to_file` has another
-            suffix or cannot be written; `rankdir` is not one of the four; or `dpi` is out of
-            range.
+        KerasXorError: `model` is not built, or `to_file` cannot be written.
     """
-    if not isinstance(model, keras.Model) or not model.built:
-        raise KerasXorError(f"model must be a keras.Model that is built, not {shown(model)}")
-    to_file = checks.model_picture(to_file, "to_file")
-    dpi = checks.dpi(dpi, "dpi")
+    if not model.built:
+        raise KerasXorError("model must be built: give it a keras.Input, or call it once")
+    format = Path(to_file).suffix[1:]
     graph = keras.utils.model_to_dot(
         model,
         show_shapes=True,
         show_dtype=True,
         show_layer_names=True,
         show_layer_activations=True,
-        rankdir=checks.rankdir(rankdir, "rankdir"),
+        rankdir=rankdir,
         # Graphviz 2.43 cuts off an .svg unless it has 72 dots per inch, one per point.
-        dpi=dpi if to_file.suffix == ".png" else 72,
+        dpi=dpi if format == "png" else 72,
     )
     _escape_names(graph, model)
-    write_picture(_drawn(graph, to_file.suffix[1:]), to_file)
+    with replacing(to_file) as new:
+        new.write_bytes(_drawn(graph, format))
 
 
 def _escape_names(graph, model):

@@ -3,8 +3,6 @@
 import altair as alt
 
 from keras_xor.checks import KerasXorError
-from keras_xor.plots.common import SIGNATURE
-from keras_xor.recipe import check_recipe
 from keras_xor.study.rows import labels_of
 from keras_xor.study.summary import summary
 
@@ -27,13 +25,8 @@ def share_learned(recipes, studies):
         varied fields, as text, and learned, low and high, shares from 0 to 1; and runs.
 
     Raises:
-        KerasXorError: the lists differ in length, or the recipes differ in another number of
-            fields.
+        KerasXorError: the recipes differ in another number of fields.
     """
-    if not recipes or len(recipes) != len(studies):
-        raise KerasXorError("recipes and studies must have the same length, of at least 1")
-    for recipe in recipes:
-        check_recipe(recipe)
     labels = labels_of([(recipe, None) for recipe in recipes])
     fields = [*labels[0]]
     if not 1 <= len(fields) <= _MOST_FIELDS:
@@ -49,7 +42,6 @@ def share_learned(recipes, studies):
             subtitle=f"Share of {len(studies[0])} runs that learn all four points",
             anchor="start",
         ),
-        usermeta=SIGNATURE,
     )
 
 

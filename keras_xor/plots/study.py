@@ -4,18 +4,17 @@ import altair as alt
 import numpy as np
 
 from keras_xor.checks import KerasXorError
-from keras_xor.plots.common import SIGNATURE
-from keras_xor.study.summary import ARTICLE, POINTS, check_rows
+from keras_xor.study.summary import POINTS
 
 
-def distributions(rows, article=ARTICLE):
-    """Chart the predictions of many runs at the four points, and those of the article's run.
+def distributions(rows, article=None):
+    """Chart the predictions of many runs at the four points, and those of another run.
 
     Args:
         rows: The list that `keras_xor.seed_study` returned. Runs with a prediction that is
             not a number are left out.
-        article: Dict of probabilities by point to mark. Defaults to those of the article,
-            which are of the guide's recipe.
+        article: Dict of probabilities by point to mark, such as `keras_xor.study.ARTICLE`.
+            Defaults to `None`.
 
     Returns:
         An `altair.ConcatChart` of four histograms; its rows have the fields point, low,
@@ -24,7 +23,7 @@ def distributions(rows, article=ARTICLE):
     Raises:
         KerasXorError: no run is left.
     """
-    check_rows(rows)
+    article = article or {}
     runs = [row for row in rows if all(np.isfinite(row[point]) for point in POINTS)]
     if not runs:
         raise KerasXorError("all runs diverged: lower the learning rate")
@@ -40,7 +39,6 @@ def distributions(rows, article=ARTICLE):
             + (" Dashed: the single run of the article." if article else ""),
             anchor="start",
         ),
-        usermeta=SIGNATURE,
     )
 
 

@@ -2,15 +2,10 @@
 
 import altair as alt
 import contourpy
-import keras
 import numpy as np
 
-from keras_xor import checks
-from keras_xor.checks import KerasXorError, shown
-from keras_xor.files.record import Recorder, evenly
-from keras_xor.model import check_model
-from keras_xor.plots.common import SIGNATURE
 from keras_xor.prediction import predict
+from keras_xor.run import layer_outputs
 
 _MOST_ROWS = 150_000  # For all surfaces of a chart: some 12 MB.
 
@@ -22,11 +17,10 @@ _SURFACE = {
     ),
     # On the right, room for the legend in a wider font than the one it was measured in.
     "padding": {"left": 5, "top": 5, "right": 30, "bottom": 5},
-    "usermeta": SIGNATURE,
 }
 
 
-def surface(model, resolution=checks.RESOLUTION):
+def surface(model, resolution=50):
     """Chart the predictions of `model` over the unit square.
 
     The Axon guide ends with this plot in two colours. This one shows the probabilities,
@@ -38,34 +32,25 @@ def surface(model, resolution=checks.RESOLUTION):
 
     Returns:
         An `altair.LayerChart`; its rows have the fields x1, x2 and y, the probability.
-
-    Raises:
-        KerasXorError: `resolution` is out of range.
     """
-    resolution = checks.resolution(resolution, "resolution")
-    return _surface_layers(resolution, size=360).properties(
-        data={"values": _surface_rows(model, resolution)}, **_SURFACE
-    )
+    x1, x2 = _grid(resolution)
+    rows = _surface_rows(x1, x2, predict(model, x1, x2))
+    return _surface_layers(resolution, size=360).properties(data={"values": rows}, **_SURFACE)
 
 
-def surface_by_epoch(record, resolution=checks.RESOLUTION):
+def surface_by_epoch(run, resolution=50):
     """Chart how the surface formed, with a slider over the epochs.
 
     Args:
-        record: A `Recorder` after training, or from `load_record`. Above 50 epochs, epoch 0
-            and 50 evenly spaced ones, including the last, are shown; the slider picks the
-            nearest. Above a resolution of 50, fewer are shown: 15 at 100 and 3 at 200, for a
-            chart of some 12 MB.
+        run: A `Run`. Above 50 epochs, epoch 0 and 50 evenly spaced ones, including the last, are
+            shown; the slider picks the nearest. Above a resolution of 50, fewer are shown: 15 at
+            100 and 3 at 200, for a chart of some 12 MB.
         resolution: See `surface`.
 
     Returns:
         An `altair.LayerChart` like that of `surface`; its rows also have the field epoch.
-
-    Raises:
-        KerasXorError: nothing is recorded, or `resolution` is out of range.
     """
-    resolution = checks.resolution(resolution, "resolution")
-    rows = _rows_by_epoch(record, resolution, most=51)
+    rows = _rows_by_epoch(run, resolution, most=51)
     last = rows[-1]
     epoch = alt.param(
         name="epoch",
@@ -81,36 +66,34 @@ def surface_by_epoch(record, resolution=checks.RESOLUTION):
     )
 
 
-def surface_multiples(record, resolution=checks.RESOLUTION):
+def surface_multiples(run, resolution=50):
     """Chart how the surface formed, as up to eight small surfaces side by side.
 
     Args:
-        record: See `surface_by_epoch`; above 7 epochs, epoch 0 and 7 others are shown.
+        run: See `surface_by_epoch`; above 7 epochs, epoch 0 and 7 others are shown.
         resolution: See `surface`.
 
     Returns:
         An `altair.FacetChart` with the same fields as `surface_by_epoch`.
-
-    Raises:
-        KerasXorError: nothing is recorded, or `resolution` is out of range.
     """
-    resolution = checks.resolution(resolution, "resolution")
     return (
         _surface_layers(resolution, size=180)
         .facet(
             alt.Facet("epoch:O"),
             columns=4,
-            data={"values": _rows_by_epoch(record, resolution, most=8)},
+            data={"values": _rows_by_epoch(run, resolution, most=8)},
         )
         .properties(**_SURFACE)
     )
 
 
-def _surface_rows(model, resolution):
-    """Rows of the grid and of the line of 0.5; the latter also have the fields line and order."""
+def _grid(resolution):
     axis = np.linspace(0, 1, resolution).round(6)
-    x1, x2 = np.meshgrid(axis, axis)
-    y = predict(model, x1, x2)
+    return np.meshgrid(axis, axis)
+
+
+def _surface_rows(x1, x2, y):
+    """Rows of the grid and of the line of 0.5; the latter also have the fields line and order."""
     grid = zip(x1.ravel().tolist(), x2.ravel().tolist(), y.ravel().tolist(), strict=True)
     lines = contourpy.contour_generator(x1, x2, y).lines(0.5)
     return [
@@ -123,21 +106,17 @@ def _surface_rows(model, resolution):
     ]
 
 
-def _rows_by_epoch(record, resolution, most):
-    if not isinstance(record, Recorder) or not record.weights:
-        raise KerasXorError(f"record must be a Recorder used in training, not {shown(record)}")
-    check_model(record.model)
-    weights = record.weights
-    last_epoch = len(weights[0]) - 1
-    count = min(most, last_epoch + 1, max(2, _MOST_ROWS // resolution**2))
-    model = keras.models.clone_model(record.model)
-    rows = []
-    for frame, epoch in enumerate(evenly(last_epoch + 1, count)):
-        model.set_weights([weight[epoch] for weight in weights])
-        rows += [
-            {**row, "epoch": epoch, "frame": frame} for row in _surface_rows(model, resolution)
-        ]
-    return rows
+def _rows_by_epoch(run, resolution, most):
+    x1, x2 = _grid(resolution)
+    points = np.stack([x1.ravel(), x2.ravel()], axis=1)
+    chosen = run.evenly(min(most, max(2, _MOST_ROWS // resolution**2)))
+    weights = [weight[chosen] for weight in run.weights]
+    surfaces = layer_outputs(run.recipe, weights, points)[-1].reshape(-1, *x1.shape)
+    return [
+        {**row, "epoch": epoch, "frame": frame}
+        for frame, (epoch, y) in enumerate(zip(run.epochs[chosen].tolist(), surfaces, strict=True))
+        for row in _surface_rows(x1, x2, y)
+    ]
 
 
 def _surface_layers(resolution, size):

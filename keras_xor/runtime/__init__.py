@@ -2,4 +2,4 @@
 
 from keras_xor.runtime.backend import import_keras, keras_backend, on_device
 from keras_xor.runtime.interrupts import held_interrupts
-from keras_xor.runtime.quiet import no_warnings, silence
+from keras_xor.runtime.quiet import silence

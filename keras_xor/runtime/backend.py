@@ -37,7 +37,7 @@ def import_keras():
 
 @contextlib.contextmanager
 def on_device(name):
-    """Run a block on the named device, such as "cpu:0", or on Keras's default if `None`.
+    """Run a block on a device such as "cpu" or "gpu:1", or on Keras's default if `None`.
 
     Raises:
         KerasXorError: there is no such device.
@@ -46,10 +46,9 @@ def on_device(name):
         yield
         return
     keras = importlib.import_module("keras")
-    devices = [
-        device for kind in ("cpu", "gpu", "tpu") for device in keras.distribution.list_devices(kind)
-    ]
-    if name not in devices:
+    devices = [d for kind in ("cpu", "gpu", "tpu") for d in keras.distribution.list_devices(kind)]
+    device = name.lower() if ":" in name else f"{name.lower()}:0"
+    if device not in devices:
         raise KerasXorError(f"there is no device {name}: use {' or '.join(devices)}")
-    with keras.device(name):
+    with keras.device(device):
         yield

@@ -10,33 +10,16 @@ _TURNS = threading.RLock()
 
 
 @contextlib.contextmanager
-def no_warnings():
-    """Discard Python's warnings within the block.
-
-    Warning filters apply to the whole process, so threads take turns.
-    """
-    with _TURNS, warnings.catch_warnings(action="ignore"):
-        yield
-
-
-@contextlib.contextmanager
 def silence():
-    """Discard Python's warnings and all output to file descriptor 2 within the block."""
-    with no_warnings(), _silent_stderr():
-        yield
+    """Discard Python's warnings and all output to file descriptor 2 within the block.
 
-
-@contextlib.contextmanager
-def _silent_stderr():
-    try:
+    Both belong to the whole process, so threads take turns.
+    """
+    with _TURNS, warnings.catch_warnings(action="ignore"), Path(os.devnull).open("w") as null:
         saved = os.dup(2)
-    except OSError:  # It is closed.
-        yield
-        return
-    try:
-        with Path(os.devnull).open("w") as null:
-            os.dup2(null.fileno(), 2)
+        os.dup2(null.fileno(), 2)
+        try:
             yield
-    finally:
-        os.dup2(saved, 2)
-        os.close(saved)
+        finally:
+            os.dup2(saved, 2)
+            os.close(saved)

@@ -3,7 +3,6 @@
 import contextlib
 import dataclasses
 import functools
-import itertools
 import math
 import threading
 from typing import NamedTuple
@@ -75,7 +74,9 @@ def groups_of(cells, seeds):
     """
     groups = []
     for cell, (recipe, model) in enumerate(cells):
-        size = _group_size(len(seeds), _parameters(recipe, model), recipe.batch_size)
+        size = _group_size(
+            len(seeds), (model.count_params() if model else recipe.parameters), recipe.batch_size
+        )
         for first in range(0, len(seeds), size):
             groups.append(Group(cell, recipe, model, seeds[first : first + size], size))
     return groups
@@ -86,13 +87,6 @@ def _group_size(seeds, parameters, batch_size):
     size = min(max(seeds // _LARGE_STUDY, _GROUP[0]), _GROUP[1], _MOST_NUMBERS // numbers_per_run)
     groups = math.ceil(seeds / max(1, size))
     return math.ceil(seeds / groups)
-
-
-def _parameters(recipe, model=None):
-    if model is not None:
-        return model.count_params()
-    units = 2, *recipe.hidden_units, 1
-    return sum((before + 1) * after for before, after in itertools.pairwise(units))
 
 
 def check_cell(recipe, model, report, stopped):

@@ -7,10 +7,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_xor.checks import KerasXorError, shown
+from keras_xor.checks import KerasXorError
 from keras_xor.data import TRUTH_TABLE
-from keras_xor.model import MAPPING, is_distributed, is_of_xor
-from keras_xor.runtime.quiet import no_warnings
+from keras_xor.runtime import silence
+from keras_xor.signature import model_inputs
 
 POINTS = [np.array(values)[:, None] for values in TRUTH_TABLE]  # Columns of x1 and x2
 LABELS = POINTS[0] ^ POINTS[1]
@@ -21,14 +21,16 @@ _HOW_KERAS_TRAINS = "train_step", "make_train_function", "fit"
 def check_network(model):
     """Raise `KerasXorError` unless `model` is compiled and maps x1 and x2 to one output."""
     if not isinstance(model, keras.Model):
-        raise KerasXorError(f"model must be a keras.Model, not {shown(model)}")
+        raise KerasXorError(f"model must be a keras.Model, not {model!r:.80}")
     if not model.built or not hasattr(model, "inputs"):
         raise KerasXorError("model must be functional or Sequential, with a keras.Input")
-    if not is_of_xor(model) and not _is_of_pairs(model):
-        raise KerasXorError(f"model must map {MAPPING}, or have one input of shape (None, 2)")
+    inputs_of(model, *POINTS)
+    outputs = [*map(tuple, (tensor.shape[1:] for tensor in model.outputs))]
+    if outputs != [(1,)] or _gives_dict(model):
+        raise KerasXorError(f"model must map to one output of shape (None, 1), not {outputs}")
     if not model.compiled or not model.optimizer or model.loss is None:
         raise KerasXorError("model must be compiled, with a loss: call model.compile first")
-    if is_distributed(model):
+    if model.distribute_strategy is not tf.distribute.get_strategy():
         raise KerasXorError("model must not be built under a distribution strategy")
     for name in _HOW_KERAS_TRAINS:
         if getattr(getattr(model, name), "__func__", None) is not getattr(keras.Model, name):
@@ -41,10 +43,8 @@ def check_network(model):
         raise KerasXorError("model must have weights to train")
 
 
-def _is_of_pairs(model):
-    shapes = [[tuple(tensor.shape) for tensor in ends] for ends in (model.inputs, model.outputs)]
-    is_dict = not isinstance(model, keras.Sequential) and isinstance(model.output, dict)
-    return shapes == [[(None, 2)], [(None, 1)]] and not is_dict
+def _gives_dict(model):
+    return not isinstance(model, keras.Sequential) and isinstance(model.output, dict)
 
 
 def configuration(model):
@@ -58,7 +58,7 @@ def configuration(model):
     loss_weights = getattr(model._compile_loss, "_user_loss_weights", None)
     losses = [*tf.nest.flatten(model.loss), loss_weights, model.compute_loss]
     things = [*layers, *weights, *losses, keras.config.epsilon()]
-    with no_warnings():  # Keras warns of a lambda.
+    with silence():  # Keras warns of a lambda.
         text = repr([_optimizer_of(model), *map(_described, things)])
     text = re.sub(r"'(shared_object_id|seed)': \d+", "", text)
     for number, layer in enumerate(layers):
@@ -99,13 +99,7 @@ def _serialized(thing, serialize=keras.saving.serialize_keras_object):
 
 def inputs_of(model, x1, x2):
     """Columns of x1 and x2 as float32, in the structure that `model` takes."""
-    columns = {"x1": np.asarray(x1, "float32"), "x2": np.asarray(x2, "float32")}
-    pair = np.concatenate([*columns.values()], axis=1)
-    if isinstance(model, keras.Sequential):
-        return pair
-    return keras.tree.map_structure(
-        lambda tensor: pair if len(model.inputs) == 1 else columns[tensor.name], model.input
-    )
+    return model_inputs(model, np.asarray(x1), np.asarray(x2))
 
 
 def loss_answers_and_gradients(model, weights, x, y, sample_weight=None):

@@ -3,11 +3,10 @@
 import csv
 import hashlib
 import json
+from pathlib import Path
 
-from keras_xor import checks
-from keras_xor.checks import KerasXorError, shown
-from keras_xor.files.pace import Pace
-from keras_xor.files.writing import MARK, check_writable, replacing_all
+from keras_xor.checks import KerasXorError
+from keras_xor.files import Throttle, check_writable, replacing
 from keras_xor.study.network import configuration
 from keras_xor.study.summary import POINTS
 
@@ -47,7 +46,7 @@ class RowsFile:
     """
 
     def __init__(self, path, cells, groups, settings):
-        self._path = checks.csv_file(path, "file")
+        self._path = Path(path)
         self._beside = self._path.with_suffix(".study")
         for file in (self._path, self._beside):
             check_writable(file)
@@ -58,7 +57,7 @@ class RowsFile:
         self._groups = [(group.seeds, labels[group.cell]) for group in groups]
         self._header = [*_COLUMNS, *labels[0]]
         self._settings = settings | _settings_of(cells)
-        self._pace = Pace()
+        self._throttle = Throttle()
 
     def restore(self, resume):
         """The rows of the groups that are finished, as a dict by the number of the group.
@@ -117,9 +116,7 @@ class RowsFile:
 
     def update(self, finished):
         """Write the rows of finished groups, unless that was done a short while ago."""
-        if self._pace.is_due():
-            with self._pace.saving():
-                self.write(finished)
+        self._throttle(lambda: self.write(finished))
 
     def write(self, finished):
         """Write the rows of finished groups, and the file that says what they are of.
@@ -128,10 +125,10 @@ class RowsFile:
         """
         ours = self._beside.exists() and self._path.exists()
         known = [_digest_of(self._path)] if ours else []
-        with replacing_all([self._beside, self._path]) as (beside, rows):
+        with replacing(self._path) as rows, replacing(self._beside) as beside:
             self._write_rows(rows, finished)
             told = {"settings": self._settings, "rows": [*known, _digest_of(rows)]}
-            beside.write_text(json.dumps({"generator": MARK} | told, indent=1))
+            beside.write_text(json.dumps(told, indent=1))
 
     def finish(self, finished):
         """Write all rows."""
@@ -171,4 +168,4 @@ def _digest_of(path):
 
 
 def _text(value):
-    return value if isinstance(value, str) and len(value) <= 80 else shown(value)
+    return value if isinstance(value, str) and len(value) <= 80 else f"{value!r:.80}"

@@ -5,9 +5,7 @@ import functools
 import keras
 import numpy as np
 
-from keras_xor import checks
-from keras_xor.checks import KerasXorError, shown
-from keras_xor.recipe import GUIDE, check_recipe
+from keras_xor.recipe import GUIDE, takes_recipe
 from keras_xor.study.cluster import on_cluster
 from keras_xor.study.cores import on_all_cores
 from keras_xor.study.groups import check_cell, groups_of, train_group
@@ -16,7 +14,8 @@ from keras_xor.study.rows import RowsFile, labels_of
 from keras_xor.study.summary import summary
 
 
-def seed_study(recipe=GUIDE, seeds=checks.SEEDS, seed=0, model=None, verbose=0, on_progress=None):
+@takes_recipe
+def seed_study(recipe=GUIDE, seeds=1_000, seed=0, model=None, verbose=0, on_progress=None):
     """Train the network of a recipe, or a model, with many seeds, on all cores.
 
     Each run of a recipe gives the same result as `build_model` and `train` with its seed, up to
@@ -25,7 +24,7 @@ def seed_study(recipe=GUIDE, seeds=checks.SEEDS, seed=0, model=None, verbose=0, 
 
     Args:
         recipe: A `Recipe`. Defaults to the guide's.
-        seeds: Number of runs, 1 to 10**6. Defaults to 1000.
+        seeds: Number of runs. Defaults to 1000.
         seed: Whole number of at least 0 that determines the seeds of the runs.
             Defaults to 0.
         model: A compiled `keras.Model` to study in place of the recipe's network; of the recipe,
@@ -48,18 +47,16 @@ def seed_study(recipe=GUIDE, seeds=checks.SEEDS, seed=0, model=None, verbose=0, 
         the outputs of `model` are logits, the probabilities are their sigmoids.
 
     Raises:
-        KerasXorError: an argument is out of range; the model or its optimizer is one that a
-            study cannot train, such as one with BatchNormalization, Dropout, clipnorm or Muon; or
-            Keras raises an error.
+        KerasXorError: the model or its optimizer is one that a study cannot train, such as one
+            with BatchNormalization, Dropout, clipnorm or Muon; or Keras raises an error.
     """
-    check_recipe(recipe)
     cell = recipe if model is None else (recipe, model)
     return sweep([cell], seeds, seed, verbose=verbose, on_progress=on_progress)[0]
 
 
 def sweep(
     recipes,
-    seeds=checks.SEEDS,
+    seeds=1_000,
     seed=0,
     file=None,
     resume=False,
@@ -97,12 +94,6 @@ def sweep(
             the cluster has no scheduler, no workers, or other versions.
     """
     cells = _cells(recipes)
-    seeds = checks.seeds(seeds, "seeds")
-    seed = checks.seed(seed, "seed")
-    resume = checks.switch(resume, "resume")
-    verbose = checks.whole_number(verbose, "verbose", lowest=0, highest=2)
-    if not (on_progress is None or callable(on_progress)):
-        raise KerasXorError(f"on_progress must be a function, not {shown(on_progress)}")
     run_seeds = np.random.SeedSequence(seed).generate_state(seeds, np.uint64).tolist()
     groups = groups_of(cells, run_seeds)
     finished, rows_file = {}, None
@@ -168,10 +159,6 @@ def _rows_of(cell, groups, finished):
 
 def _cells(recipes):
     """The pairs of a `Recipe` and a model, or `None`, that `recipes` stand for."""
-    if not isinstance(recipes, list | tuple) or not recipes:
-        raise KerasXorError(
-            f"recipes must be a list of at least one recipe or model, not {shown(recipes)}"
-        )
     return [*map(_cell, recipes)]
 
 
@@ -182,7 +169,6 @@ def _cell(thing):
         recipe, model = GUIDE, thing
     elif isinstance(thing, tuple) and len(thing) == 2:
         recipe, model = thing
-    check_recipe(recipe)
     if thing is not recipe:
         check_network(model)
     return recipe, model

@@ -1,14 +1,51 @@
-"""The same training written by hand, for comparison, in NumPy and JAX.
+"""The training of benchmark.py written by hand, for comparison, in NumPy and JAX.
 
-Both take the weights of `build_model` and a stack of batches, and return the new weights and
+An epoch takes the weights of `build_model` and a stack of batches, and returns the new weights and
 the means of the loss and of the accuracy over the batches, all float32.
 """
 
-import numpy as np
+import itertools
+import time
+
+import keras_xor
+
+
+def seconds_of_epochs(name, recipe, runs=None):
+    """Seconds of each epoch of "numpy" or "jax", with its batches, without the first epoch.
+
+    With a number of `runs`, an epoch of "jax" trains as many at once.
+    """
+    import numpy as np
+
+    epoch = jax_epoch(runs) if name == "jax" else numpy_epoch
+    seeds = range(runs or 1)
+    models = [keras_xor.build_model(recipe, seed).get_weights() for seed in seeds]
+    weights = [np.stack(weight) for weight in zip(*models, strict=True)] if runs else models[0]
+    sources = [keras_xor.data.random_source(seed) for seed in seeds]
+    ends = []
+    for _ in range(recipe.epochs):
+        stacks = [stack_of(source, recipe) for source in sources]
+        x1, x2, y = (
+            (np.stack(arrays) for arrays in zip(*stacks, strict=True)) if runs else stacks[0]
+        )
+        weights, loss, _ = epoch(weights, ({"x1": x1, "x2": x2}, y), recipe.learning_rate)
+        np.asarray(loss)  # JAX returns before it has finished.
+        ends.append(time.perf_counter())
+    return [end - start for start, end in itertools.pairwise(ends)]
+
+
+def stack_of(source, recipe):
+    """The batches of an epoch: x1, x2 and y."""
+    data = keras_xor.data
+    words = data.random_words(source, recipe.steps_per_epoch, recipe.batch_size)
+    inputs, y = data.examples(words, recipe.batch_size)
+    return inputs["x1"], inputs["x2"], y
 
 
 def numpy_epoch(weights, stack, learning_rate):
     """A loop over the batches, with the gradients written out."""
+    import numpy as np
+
     hidden_kernel, hidden_bias, kernel, bias = (weight.copy() for weight in weights)
     inputs, labels = stack
     inputs = np.concatenate([inputs["x1"], inputs["x2"]], axis=-1).astype(np.float32)
@@ -31,8 +68,11 @@ def numpy_epoch(weights, stack, learning_rate):
     return [hidden_kernel, hidden_bias, kernel, bias], loss / len(labels), accuracy / len(labels)
 
 
-def jax_epoch():
-    """A compiled `jax.lax.scan` over the batches, called like `numpy_epoch`."""
+def jax_epoch(runs=None):
+    """A compiled `jax.lax.scan` over the batches, called like `numpy_epoch`.
+
+    With a number of `runs`, weights and batches have a leading axis of this length.
+    """
     import jax
     import jax.numpy as jnp
 
@@ -43,7 +83,6 @@ def jax_epoch():
 
     gradients = jax.value_and_grad(loss_and_logit, has_aux=True)
 
-    @jax.jit
     def epoch(weights, stack, learning_rate):
         def step(weights, batch):
             inputs, y = batch
@@ -55,11 +94,4 @@ def jax_epoch():
         weights, (losses, accuracies) = jax.lax.scan(step, weights, stack)
         return weights, losses.mean(), accuracies.mean()
 
-    return epoch
-
-
-def jax_study():
-    """`jax_epoch` for many runs: weights and batches have a leading axis, the run."""
-    import jax
-
-    return jax.jit(jax.vmap(jax_epoch(), in_axes=(0, 0, None)))
+    return jax.jit(jax.vmap(epoch, in_axes=(0, 0, None)) if runs else epoch)
