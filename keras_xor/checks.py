@@ -106,7 +106,7 @@ def switch(value):
     for text, result in (("on", True), ("off", False)):
         if value is result or value == text:
             return result
-    raise KerasXorError(f"must be True or False, not {value!r:.80}")
+    raise KerasXorError(f"must be on or off (True or False in Python), not {value!r:.80}")
 
 
 def units_by_layer(value):

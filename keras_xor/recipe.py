@@ -104,6 +104,10 @@ class Recipe:
         """The fields by name, as text, as on the command line."""
         return {name: _text(value) for name, value in dataclasses.asdict(self).items()}
 
+    def changes(self):
+        """Those of `settings` that are not the guide's."""
+        return {name: text for name, text in self.settings().items() if text != _GUIDE[name]}
+
 
 def _text(value):
     if isinstance(value, bool):
@@ -112,12 +116,13 @@ def _text(value):
 
 
 GUIDE = Recipe()
+_GUIDE = GUIDE.settings()
 
 
 def takes_recipe(function):
-    """Let a function with an argument `recipe` say in one line how a mistake in it is meant."""
+    """Make a function raise a helpful error for a wrong `recipe` or a misplaced field."""
     signature = inspect.signature(function)
-    fields = GUIDE.settings().keys() - signature.parameters.keys()
+    fields = _GUIDE.keys() - signature.parameters.keys()
 
     @functools.wraps(function)
     def checked(*arguments, **options):

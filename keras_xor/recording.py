@@ -34,7 +34,7 @@ def train_run(recipe=GUIDE, seed=0, file=None, resume=False, callbacks=(), verbo
             the ends of epochs, at most every five seconds. Defaults to `None`.
         resume: Whether to continue the run in `file`, if there is one, to the same bits as
             without a break. It may have more epochs now. Defaults to False.
-        callbacks: See `train`.
+        callbacks: See `train`. What they do to the weights at the end of training is not kept.
         verbose: See `train`.
 
     Returns:
@@ -46,9 +46,7 @@ def train_run(recipe=GUIDE, seed=0, file=None, resume=False, callbacks=(), verbo
             none.
     """
     run = _started(recipe, seed, file, resume)
-    if run and run.epochs_done == recipe.epochs:
-        return run
-    with _model_of(recipe, seed) as model:
+    with _model_of(recipe, seed, reuse=not callbacks) as model:
         if run:
             run.restore(model)
         recorder = _Recorder(recipe, seed, file, run)
@@ -57,7 +55,7 @@ def train_run(recipe=GUIDE, seed=0, file=None, resume=False, callbacks=(), verbo
                 model,
                 recipe,
                 seed,
-                callbacks=[recorder, *callbacks],
+                callbacks=[recorder, *(callbacks or ())],
                 verbose=verbose,
                 initial_epoch=run.epochs_done if run else 0,
             )
@@ -65,7 +63,7 @@ def train_run(recipe=GUIDE, seed=0, file=None, resume=False, callbacks=(), verbo
 
 
 def unfinished_run(file):
-    """The run in a file if it has fewer epochs than its recipe; otherwise, `None`."""
+    """The run in a file if it has fewer epochs than its recipe, or else `None`."""
     try:
         run = Run.load(file)
     except KerasXorError:  # There is none, and what else is there may be replaced.
@@ -75,7 +73,7 @@ def unfinished_run(file):
 
 def is_compiled(recipe):
     """Whether there is a compiled model that `train_run` can use at once for a recipe."""
-    return bool(_idle_models(_program(recipe)))
+    return bool(_idle_models(_program_key(recipe)))
 
 
 def _started(recipe, seed, file, resume):
@@ -86,9 +84,8 @@ def _started(recipe, seed, file, resume):
     if not (resume and Path(file).exists()):
         return None
     run = Run.load(file)
-    earlier, now = (
-        {**r.settings(), "seed": str(s)} for r, s in ((run.recipe, run.seed), (recipe, seed))
-    )
+    earlier = run.recipe.settings() | {"seed": f"{run.seed}"}
+    now = recipe.settings() | {"seed": f"{seed}"}
     differences = [
         f"{name} {earlier[name]}, not {now[name]}"
         for name in now
@@ -108,7 +105,7 @@ def _started(recipe, seed, file, resume):
 class _Recorder(keras.callbacks.Callback):
     """Keeps the weights of evenly spaced epochs, and saves the run every few seconds.
 
-    Those are the multiples of a power of two, so a run that is continued keeps the same ones.
+    These epochs are the multiples of a power of two, so a resumed run keeps the same ones.
     """
 
     def __init__(self, recipe, seed, file, run):
@@ -122,7 +119,7 @@ class _Recorder(keras.callbacks.Callback):
             self._weights = dict(
                 zip(run.epochs.tolist(), zip(*run.weights, strict=True), strict=True)
             )
-        self._in_file = run is not None
+        self._in_file = False
         self._throttle = Throttle()
 
     def on_train_begin(self, logs=None):
@@ -140,54 +137,53 @@ class _Recorder(keras.callbacks.Callback):
             self._throttle(self._save)
 
     def _save(self):
-        self._run().save(self._file)
+        self._run(self._recipe).save(self._file)
         self._in_file = True
 
-    def _run(self):
+    def _run(self, recipe):
         return Run(
-            recipe=self._recipe,
+            recipe=recipe,
             seed=self._seed,
             history={name: [*values] for name, values in self._history.items()},
             epochs=np.array([*self._weights]),
             weights=[np.stack(weight) for weight in zip(*self._weights.values(), strict=True)],
-            optimizer=[np.array(variable) for variable in self.model.optimizer.variables],
+            optimizer_variables=[np.array(v) for v in self.model.optimizer.variables],
         )
 
     def finish(self):
         """The run after its training, which is saved unless it diverged."""
-        run = self._run()
+        run = self._run(self._recipe)
         if run.diverged:
             if self._in_file:
-                Path(self._file).unlink(missing_ok=True)
+                Path(self._file).unlink()
             return run
-        # A callback may have stopped it.
-        run = dataclasses.replace(
-            run, recipe=dataclasses.replace(self._recipe, epochs=run.epochs_done)
-        )
+        # A callback may have stopped it early.
+        run = self._run(dataclasses.replace(self._recipe, epochs=run.epochs_done))
         if self._file:
             run.save(self._file)
         return run
 
 
 @contextlib.contextmanager
-def _model_of(recipe, seed):
+def _model_of(recipe, seed, reuse):
     """A model as from `build_model`, whose program may be compiled already."""
-    idle = _idle_models(_program(recipe))
+    idle = _idle_models(_program_key(recipe))
     try:
         model = idle.pop()
     except IndexError:
         model = build_model(recipe)
     _reset(model, recipe, seed)
     yield model
-    idle.append(model)
+    if reuse:
+        idle.append(model)
 
 
 @functools.lru_cache(maxsize=32)  # TensorFlow keeps some 5 MiB of each.
-def _idle_models(program):
+def _idle_models(program_key):
     return []
 
 
-def _program(recipe):
+def _program_key(recipe):
     """`recipe` without what its program does not depend on."""
     return dataclasses.replace(recipe, learning_rate=GUIDE.learning_rate, epochs=GUIDE.epochs)
 

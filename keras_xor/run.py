@@ -19,16 +19,16 @@ from keras_xor.training import diverged
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Run:
-    """A training, from its first weights to its last; it may be unfinished.
+    """One training run, finished or not.
 
     Attributes:
         recipe: Its `Recipe`.
         seed: Its seed.
         history: Dict of lists, "loss" and "accuracy", with a float per epoch done.
-        epochs: Array of the epochs whose weights are kept: 0, before training, and the last, and
-            at most some 1,000 evenly spaced ones between them, or fewer of a large network.
+        epochs: Array of the epochs whose weights are kept, from 0 (before training) to the last.
+            Of more than 1,000 (fewer for a large network), evenly spaced ones are kept.
         weights: List of the weights of the model, each an array of shape `(epochs, *shape)`.
-        optimizer: List of the variables of the optimizer after the last epoch, as arrays.
+        optimizer_variables: List of the optimizer's variables after the last epoch, as arrays.
     """
 
     recipe: Recipe
@@ -36,7 +36,7 @@ class Run:
     history: dict[str, list[float]] = dataclasses.field(repr=False)
     epochs: np.ndarray = dataclasses.field(repr=False)
     weights: list[np.ndarray] = dataclasses.field(repr=False)
-    optimizer: list[np.ndarray] = dataclasses.field(repr=False)
+    optimizer_variables: list[np.ndarray] = dataclasses.field(repr=False)
 
     @property
     def epochs_done(self):
@@ -46,7 +46,7 @@ class Run:
     @property
     def diverged(self):
         """Whether it diverged, and ended early. Weights may be nan then."""
-        return bool(self.epochs_done and diverged(self.history["loss"][-1]))
+        return diverged(self.history["loss"][-1])
 
     @functools.cached_property
     def probabilities(self):
@@ -56,7 +56,7 @@ class Run:
 
     @property
     def steps_to_learn(self):
-        """The steps after which all points stay right, at the end of an epoch, or `None`."""
+        """The steps done at the first kept epoch from which all points stay right, or `None`."""
         right = are_right(self.probabilities).all(axis=1)
         if self.diverged or not right[-1]:
             return None
@@ -65,34 +65,34 @@ class Run:
         return int(self.epochs[first_right]) * self.recipe.steps_per_epoch
 
     def evenly(self, most):
-        """The places in `epochs` of at most this many, evenly spaced, with the first and last."""
+        """Indices of at most `most` kept epochs, evenly spaced, with the first and the last."""
         kept = len(self.epochs)
         return np.linspace(0, kept - 1, min(most, kept)).round().astype(int)
 
     def model(self):
-        """A new `keras.Model` as after the training, with its optimizer."""
+        """The trained `keras.Model`, with its optimizer."""
         model = build_model(self.recipe, self.seed)
         self.restore(model)
         return model
 
     def restore(self, model):
-        """Give a model as from `build_model` the weights and the optimizer of this run."""
+        """Load the last weights and the optimizer's state into a model from `build_model`."""
         build_optimizer(model)
         last = [weight[-1] for weight in self.weights]
         variables = [*model.weights, *model.optimizer.variables]
-        for variable, value in zip(variables, [*last, *self.optimizer], strict=True):
+        for variable, value in zip(variables, [*last, *self.optimizer_variables], strict=True):
             variable.assign(value)
 
     def save(self, file):
         """Write the run as a NumPy archive, whole or not at all."""
-        told = {"recipe": dataclasses.asdict(self.recipe), "seed": self.seed}
-        arrays = {"run": json.dumps(told), "epochs": self.epochs}
-        for name, items in (
-            ("history", self.history),
-            ("weights", dict(enumerate(self.weights))),
-            ("optimizer", dict(enumerate(self.optimizer))),
-        ):
-            arrays |= {f"{name}/{key}": array for key, array in items.items()}
+        header = {"recipe": dataclasses.asdict(self.recipe), "seed": int(self.seed)}
+        arrays = {
+            "run": json.dumps(header),
+            "epochs": self.epochs,
+            **{f"history/{name}": values for name, values in self.history.items()},
+            **{f"weights/{n}": weight for n, weight in enumerate(self.weights)},
+            **{f"optimizer/{n}": array for n, array in enumerate(self.optimizer_variables)},
+        }
         with replacing(file) as new, new.open("wb") as archive:
             np.savez(archive, **arrays)
 
@@ -106,18 +106,18 @@ class Run:
         try:
             with Path(file).open("rb") as content, np.load(content) as archive:
                 arrays = dict(archive)
-            told = json.loads(str(arrays["run"]))
+            header = json.loads(str(arrays["run"]))
 
             def group(name):
                 return {key.split("/")[1]: a for key, a in arrays.items() if key.startswith(name)}
 
             return cls(
-                recipe=Recipe(**told["recipe"]),
-                seed=told["seed"],
+                recipe=Recipe(**header["recipe"]),
+                seed=header["seed"],
                 history={key: array.tolist() for key, array in group("history/").items()},
                 epochs=arrays["epochs"],
                 weights=[*group("weights/").values()],
-                optimizer=[*group("optimizer/").values()],
+                optimizer_variables=[*group("optimizer/").values()],
             )
         except FileNotFoundError:
             raise KerasXorError(f"no run at {file}: train one first") from None
@@ -129,10 +129,8 @@ class Run:
         with replacing(file) as new, new.open("w", newline="", encoding="utf-8") as lines:
             writer = csv.writer(lines)
             writer.writerow(["epoch", *self.history])
-            writer.writerows(
-                [epoch, *row]
-                for epoch, row in enumerate(zip(*self.history.values(), strict=True), start=1)
-            )
+            epochs = range(1, self.epochs_done + 1)
+            writer.writerows(zip(epochs, *self.history.values(), strict=True))
 
 
 def layer_outputs(recipe, weights, points):

@@ -59,7 +59,7 @@ def probabilities(model, outputs):
     """The outputs of a model as the probabilities of class 1, where they are something else.
 
     Logits go through the sigmoid, or the softmax if there are two. Of two outputs, the second
-    counts. A tanh that gives -1 and 1 is moved to 0 and 1.
+    counts. A tanh that was trained on -1 and 1 is rescaled to 0 and 1.
 
     Args:
         model: The `keras.Model`.
@@ -75,7 +75,8 @@ def probabilities(model, outputs):
     y = outputs[0].reshape(-1, math.prod(outputs[0].shape[1:]))
     if len(outputs) > 1 or y.shape[1] not in (1, 2):
         raise KerasXorError(
-            "model must give one output or two for each example, but its outputs have the shapes "
+            "model must have one output, of one or two numbers for each example, but its outputs "
+            "have the shapes "
             f"{', '.join(str((None, *output.shape[1:])) for output in outputs)}"
         )
     if y.shape[1] == 2:
@@ -89,7 +90,10 @@ def probabilities(model, outputs):
 def gives_logits(model):
     """Whether the loss of a model takes logits, and its last layer gives them."""
     losses = keras.tree.flatten(getattr(model, "loss", None))
-    of_logits = any(getattr(loss, "from_logits", False) for loss in losses)
+    of_logits = any(
+        getattr(loss, "from_logits", getattr(loss, "keywords", {}).get("from_logits"))
+        for loss in losses  # A loss of Keras, or a `functools.partial` of one
+    )
     return of_logits and _last_activation(model) not in ("sigmoid", "softmax")
 
 
@@ -107,7 +111,8 @@ def _last_activation(model):
     layer = model
     while isinstance(layer, keras.Model) and layer.layers:
         layer = layer.layers[-1]
-    return getattr(layer, "activation", type(layer)).__name__.lower()
+    activation = getattr(layer, "activation", layer)
+    return getattr(activation, "__name__", type(activation).__name__).lower()
 
 
 def _loss_name(model):

@@ -20,8 +20,7 @@ from pathlib import Path
 import rivals
 
 import keras_xor
-from keras_xor import Recipe
-from keras_xor.cli import Parser, run, say, table
+from keras_xor import KerasXorError, Recipe, cli
 from keras_xor.recipe import GUIDE
 
 SIZES = [(32, 10_000), (32, 100_000), (32, 1_000_000), (1_024, 1_000), (32_768, 100)]
@@ -30,20 +29,20 @@ SCRIPTS = Path(__file__).parent
 
 
 def arguments():
-    parser = Parser(description=__doc__)
+    parser = cli.Parser(description=__doc__)
     parser.add_argument("--json", action="store_true", help="print a JSON object")
     return parser.parse_args()
 
 
 def main(args):
-    if not has_jax():
-        say("JAX is not installed, so its rows are missing: pip install jax")
+    if not all(map(importlib.util.find_spec, ("jax", "pyperf"))):
+        raise KerasXorError('the benchmark needs JAX and pyperf: run pip install -e ".[bench]"')
     report = {}
     for measure in (machine, step_costs, growth, study_costs, process_costs):
         report[measure.__name__] = rows = measure()
         if not args.json:
             cells = [[f"{x:.3f}" if isinstance(x, float) else f"{x}" for x in r] for r in rows]
-            print(table(*cells), end="\n\n", flush=True)
+            print(cli.table(*cells), end="\n\n", flush=True)
     if args.json:
         print(json.dumps(report, indent=2))
 
@@ -55,7 +54,7 @@ def machine():
     cpuinfo = Path("/proc/cpuinfo")
     lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
     models = [line.split(": ")[1] for line in lines if line.startswith("model name")]
-    packages = ("tensorflow", "keras", "numpy", *(["jax"] if has_jax() else []))
+    packages = ("tensorflow", "keras", "numpy", "jax")
     return [
         ("machine", ""),
         ("processor", models[0] if models else platform.processor()),
@@ -66,10 +65,6 @@ def machine():
     ]
 
 
-def has_jax():
-    return importlib.util.find_spec("jax") is not None
-
-
 def step_costs(recipe=SIXTEEN_EPOCHS):
     """The recipe in each implementation, without the first epoch."""
     ways = {
@@ -77,9 +72,8 @@ def step_costs(recipe=SIXTEEN_EPOCHS):
         "Keras fit, steps_per_execution=1000": fit_seconds(recipe, 1_000),
         "keras_xor.train": train_seconds(recipe),
         "NumPy loop": rivals.seconds_of_epochs("numpy", recipe),
+        "JAX lax.scan": in_process(rivals.seconds_of_epochs, "jax", recipe),
     }
-    if has_jax():
-        ways["JAX lax.scan"] = in_process(rivals.seconds_of_epochs, "jax", recipe)
     return compared("us per step", ways, recipe.steps_per_epoch, "keras_xor.train")
 
 
@@ -96,10 +90,11 @@ def study_costs(recipe=GUIDE, runs=1_000, repeats=5):
     """Studies of the recipe, here and in JAX."""
     study = functools.partial(keras_xor.seed_study, recipe, runs)
     _, *seconds = timeit.repeat(study, number=1, repeat=1 + repeats)
-    ways = {"keras_xor.seed_study": [second / recipe.epochs for second in seconds]}
-    if has_jax():
-        epochs = Recipe(epochs=1 + repeats, steps_per_epoch=recipe.steps_per_epoch)
-        ways["JAX vmap in lax.scan"] = in_process(rivals.seconds_of_epochs, "jax", epochs, runs)
+    epochs = Recipe(epochs=1 + repeats, steps_per_epoch=recipe.steps_per_epoch)
+    ways = {
+        "keras_xor.seed_study": [second / recipe.epochs for second in seconds],
+        "JAX vmap in lax.scan": in_process(rivals.seconds_of_epochs, "jax", epochs, runs),
+    }
     steps = recipe.steps_per_epoch * runs
     return compared("us per step and run", ways, steps, "keras_xor.seed_study")
 
@@ -182,11 +177,11 @@ def seconds_of_epochs(train):
 
 
 def in_process(function, *arguments):
-    """The result of a function in a process where TensorFlow has not run."""
+    """The result of a function in a new process, where TensorFlow holds no cores."""
     context = multiprocessing.get_context("spawn")
     with concurrent.futures.ProcessPoolExecutor(1, mp_context=context) as pool:
         return pool.submit(function, *arguments).result()
 
 
 if __name__ == "__main__":
-    run(main, arguments)
+    cli.run_script(main, arguments)

@@ -1,15 +1,15 @@
 """Export a model to ONNX Runtime, LiteRT or TensorFlow, and check it there."""
 
 import keras_xor
+from keras_xor import cli
 from keras_xor.checks import export_suffix
-from keras_xor.cli import Parser, add_model, add_value, run
 
 
 def arguments():
-    parser = Parser(description=__doc__)
-    add_model(parser)
+    parser = cli.Parser(description=__doc__)
+    cli.add_model(parser)
     help = "where to write it: .onnx, .tflite, or a new folder"
-    add_value(parser, "--to-file", export_file, help, "artifacts/xor.onnx")
+    cli.add_value(parser, "--to-file", export_file, help, "artifacts/xor.onnx")
     return parser.parse_args()
 
 
@@ -26,4 +26,4 @@ def main(args):
 
 
 if __name__ == "__main__":
-    run(main, arguments)
+    cli.run_script(main, arguments)

@@ -1,13 +1,13 @@
 """Plot loss and accuracy by epoch."""
 
 import keras_xor
-from keras_xor.cli import RUN_FILE, Parser, add_chart, add_run, run
+from keras_xor import cli
 
 
 def arguments():
-    parser = Parser(description=__doc__)
-    add_run(parser, "a run written by train.py", default=RUN_FILE)
-    add_chart(parser, "artifacts/history.png")
+    parser = cli.Parser(description=__doc__)
+    cli.add_run(parser, "a run written by train.py", default=cli.RUN_FILE)
+    cli.add_chart(parser, "artifacts/history.png")
     return parser.parse_args()
 
 
@@ -18,4 +18,4 @@ def main(args):
 
 
 if __name__ == "__main__":
-    run(main, arguments)
+    cli.run_script(main, arguments)

@@ -1,19 +1,19 @@
 """Draw a network as a graph of its layers."""
 
 import keras_xor
+from keras_xor import cli
 from keras_xor.checks import whole_number
-from keras_xor.cli import Parser, add_model, add_value, file_name, run
 
 
 def arguments():
-    parser = Parser(description=__doc__)
-    add_model(parser, "any Keras model; default: an untrained network", default=None)
-    pictures = file_name(".png", ".svg", ".pdf")
+    parser = cli.Parser(description=__doc__)
+    cli.add_model(parser, "any Keras model; default: an untrained network", default=None)
+    pictures = cli.file_name(".png", ".svg", ".pdf")
     help = "where to write the picture: .png, .svg or .pdf"
-    add_value(parser, "--to-file", pictures, help, "artifacts/model.png")
+    cli.add_value(parser, "--to-file", pictures, help, "artifacts/model.png")
     help = "direction of the graph; default: %(default)s"
     parser.add_argument("--rankdir", choices=("TB", "LR", "BT", "RL"), default="TB", help=help)
-    add_value(parser, "--dpi", whole_number(1, 600), "dots per inch of a .png", 200, "N")
+    cli.add_value(parser, "--dpi", whole_number(1, 600), "dots per inch of a .png", 200, "N")
     return parser.parse_args()
 
 
@@ -25,4 +25,4 @@ def main(args):
 
 
 if __name__ == "__main__":
-    run(main, arguments)
+    cli.run_script(main, arguments)

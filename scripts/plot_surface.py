@@ -1,21 +1,21 @@
 """Plot a network's predictions over the unit square, or how they formed during training."""
 
 import keras_xor
+from keras_xor import cli
 from keras_xor.checks import whole_number
-from keras_xor.cli import RUN_FILE, Parser, add_chart, add_model, add_run, add_value, run
 
 
 def arguments():
-    parser = Parser(description=__doc__)
+    parser = cli.Parser(description=__doc__)
     source = parser.add_mutually_exclusive_group()
-    add_model(source)
+    cli.add_model(source)
     help = (
         "a run written by train.py, to draw how its predictions formed: .html and .json get a "
-        f"slider over its epochs, .png and .svg show up to eight of them; alone: {RUN_FILE}"
+        f"slider over its epochs, .png and .svg show up to eight of them; alone: {cli.RUN_FILE}"
     )
-    add_run(source, help, nargs="?", const=RUN_FILE)
-    add_chart(parser, "artifacts/surface.png")
-    add_value(parser, "--resolution", whole_number(2, 200), "points on each axis", 50, "N")
+    cli.add_run(source, help, nargs="?", const=cli.RUN_FILE)
+    cli.add_chart(parser, "artifacts/surface.png")
+    cli.add_value(parser, "--resolution", whole_number(2, 200), "points on each axis", 50, "N")
     return parser.parse_args()
 
 
@@ -32,4 +32,4 @@ def main(args):
 
 
 if __name__ == "__main__":
-    run(main, arguments)
+    cli.run_script(main, arguments)

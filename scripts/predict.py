@@ -3,17 +3,18 @@
 import json
 
 import keras_xor
+from keras_xor import cli
 from keras_xor.checks import real_number
-from keras_xor.cli import Parser, add_model, add_value, prediction_table, run, say
 
 
 def arguments():
-    parser = Parser(description=__doc__)
+    parser = cli.Parser(description=__doc__)
     for name in ("--x1", "--x2"):
         help = "numbers, as many as for the other input"
-        add_value(parser, name, real_number(-1e30, 1e30), help, [], "NUMBER", nargs="+")
+        cli.add_value(parser, name, real_number(-1e30, 1e30), help, metavar="NUMBER", nargs="+")
+    parser.set_defaults(x1=[], x2=[])
     parser.add_argument("--json", action="store_true", help="print a JSON array")
-    add_model(parser)
+    cli.add_model(parser)
     args = parser.parse_args()
     if len(args.x1) != len(args.x2):
         parser.error(
@@ -28,10 +29,10 @@ def main(args):
     if args.json:
         print(json.dumps(predictions))
     else:
-        print(prediction_table(predictions))
+        print(cli.prediction_table(predictions))
     if not all(0 <= x <= 1 for x in (*x1, *x2)):
-        say("a network that learned on [0, 1] extrapolates outside it")
+        cli.say("a network that learned on [0, 1] extrapolates outside it")
 
 
 if __name__ == "__main__":
-    run(main, arguments)
+    cli.run_script(main, arguments)

@@ -6,57 +6,37 @@ Several values of an option mean a study of each of them, and of every combinati
 import sys
 
 import keras_xor
+from keras_xor import cli
 from keras_xor.checks import whole_number
-from keras_xor.cli import (
-    Parser,
-    add_chart,
-    add_device,
-    add_model,
-    add_recipe,
-    add_seed,
-    add_value,
-    file_name,
-    recipes_of,
-    run,
-    settings_of,
-    table,
-    typed_command,
-)
 from keras_xor.recipe import GUIDE
 
-OF_MODELS = "--batch-size", "--steps-per-epoch", "--epochs"
+OF_MODELS = "batch_size", "steps_per_epoch", "epochs"
 
 
 def arguments():
-    parser = Parser(description=__doc__)
-    add_value(parser, "--seeds", whole_number(1, 10**6), "number of runs", 1_000, "N")
-    add_seed(parser, "determines the seeds of the runs")
-    add_model(parser, "a compiled Keras model to study in place of the recipe's network", None)
-    add_recipe(parser, several=True)
-    add_device(parser)
+    parser = cli.Parser(description=__doc__)
+    cli.add_value(parser, "--seeds", whole_number(1, 10**6), "number of runs", 1_000, "N")
+    cli.add_seed(parser, "determines the seeds of the runs")
+    cli.add_model(parser, "a compiled Keras model to study in place of the recipe's network", None)
+    cli.add_recipe(parser, several=True)
+    cli.add_device(parser)
     help = "address of a Dask scheduler whose workers train, such as tcp://127.0.0.1:8786"
     parser.add_argument("--scheduler", help=help, metavar="ADDRESS")
     help = "where to write one row per run, while the study goes on"
-    add_value(parser, "--csv", file_name(".csv"), help)
+    cli.add_value(parser, "--csv", cli.file_name(".csv"), help)
     help = "continue an interrupted study of the file from --csv"
     parser.add_argument("--resume", action="store_true", help=help)
-    add_chart(parser)
+    cli.add_chart(parser)
     args = parser.parse_args()
-    args.recipes = recipes_of(parser, args)
+    args.recipes = cli.recipes_of(parser, args)
     check_together(parser, args)
     return args
 
 
 def check_together(parser, args):
-    guides = settings_of(GUIDE)
-    settings = [settings_of(recipe) for recipe in args.recipes]
-    varied = [name for name in guides if len({each[name] for each in settings}) > 1]
-    unused = [
-        name
-        for each in settings
-        for name, value in each.items()
-        if value != guides[name] and name not in OF_MODELS
-    ]
+    changes = [recipe.changes() for recipe in args.recipes]
+    varied = [name for name in GUIDE.settings() if len({each.get(name) for each in changes}) > 1]
+    unused = [cli.option_of(name) for each in changes for name in each if name not in OF_MODELS]
     if args.model and unused:
         parser.error(f"--model has its own network, loss and optimizer: leave out {unused[0]}")
     if args.resume and not args.csv:
@@ -104,7 +84,7 @@ def study(args):
         )
     except KeyboardInterrupt:
         if args.csv:
-            raise KeyboardInterrupt(f"continue with {typed_command('--resume')}") from None
+            raise KeyboardInterrupt(f"continue with {cli.typed_command('--resume')}") from None
         raise
 
 
@@ -123,7 +103,7 @@ def map_of(recipes, studies):
     """A table with a line per recipe, with the 95 % interval of the share that learns."""
     labels = keras_xor.study.labels_of([(recipe, None) for recipe in recipes])
     header = *labels[0], "learned, %", "from", "to", "median steps", "median loss"
-    return table(header, *map(line_of, labels, map(keras_xor.study.summary, studies)))
+    return cli.table(header, *map(line_of, labels, map(keras_xor.study.summary, studies)))
 
 
 def line_of(label, summary):
@@ -153,22 +133,12 @@ def report(rows, article):
     if summary["diverged"]:
         print(f"{summary['diverged']} runs diverged and are left out below")
     print()
-    print(
-        table(
-            (
-                "x1",
-                "x2",
-                "5 %",
-                "50 %",
-                "95 %",
-                *(["the article", "percentile"] if article else []),
-            ),
-            *(
-                (*point[-2:], *(f"{y:.5f}" for y in quantiles), *compared(point, article, summary))
-                for point, quantiles in summary["quantiles"].items()
-            ),
-        )
+    header = "x1", "x2", "5 %", "50 %", "95 %", *(["the article", "percentile"] if article else [])
+    lines = (
+        (*point[-2:], *(f"{y:.5f}" for y in quantiles), *compared(point, article, summary))
+        for point, quantiles in summary["quantiles"].items()
     )
+    print(cli.table(header, *lines))
     print()
     steps = summary["median_steps_to_learn"]
     if steps is None:
@@ -184,4 +154,4 @@ def compared(point, article, summary):
 
 
 if __name__ == "__main__":
-    run(main, arguments)
+    cli.run_script(main, arguments)

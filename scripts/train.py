@@ -4,21 +4,7 @@ import shutil
 import sys
 
 import keras_xor
-from keras_xor import KerasXorError
-from keras_xor.cli import (
-    MODEL_FILE,
-    Parser,
-    add_device,
-    add_recipe,
-    add_seed,
-    add_value,
-    command,
-    file_name,
-    prediction_table,
-    recipe_of,
-    run,
-    typed_command,
-)
+from keras_xor import KerasXorError, cli
 
 ADVICE = (
     "With --learning-rate 0.1 and no other option, all 1000 runs of the seed study learned XOR; "
@@ -27,19 +13,19 @@ ADVICE = (
 
 
 def arguments():
-    parser = Parser(description=__doc__)
-    add_recipe(parser)
-    add_seed(parser, "seed of the initial weights and the batches")
-    add_device(parser)
+    parser = cli.Parser(description=__doc__)
+    cli.add_recipe(parser)
+    cli.add_seed(parser, "seed of the initial weights and the batches")
+    cli.add_device(parser)
     help = "where to write the model; the run goes beside it, with .run.npz"
-    add_value(parser, "--model", file_name(".keras"), help, MODEL_FILE)
-    add_value(parser, "--csv", file_name(".csv"), "also write the history as CSV")
+    cli.add_value(parser, "--model", cli.file_name(".keras"), help, cli.MODEL_FILE)
+    cli.add_value(parser, "--csv", cli.file_name(".csv"), "also write the history as CSV")
     help = "continue the run with the same options; --epochs may be higher"
     parser.add_argument("--resume", action="store_true", help=help)
     parser.add_argument("--show-batch", action="store_true", help="print the first batch")
     parser.add_argument("--quiet", action="store_true", help="print nothing but errors")
     args = parser.parse_args()
-    args.recipe = recipe_of(parser, args)
+    args.recipe = cli.recipe_of(parser, args)
     return args
 
 
@@ -53,19 +39,21 @@ def main(args):
     if not args.quiet:
         introduce(args)
     trained = train(args, outputs["run"])
-    keras_xor.save_model(trained.model(), outputs["model"])
+    model = trained.model()
+    keras_xor.save_model(model, args.model)
     if args.csv:
         trained.to_csv(args.csv)
     if not args.quiet:
-        conclude(trained, outputs)
+        conclude(model, outputs)
 
 
 def check_unfinished(file, model):
     if left := keras_xor.recording.unfinished_run(file):
-        more = [] if model == MODEL_FILE else ["--model", str(model)]
+        more = [] if model == cli.MODEL_FILE else ["--model", str(model)]
+        command = cli.command(left.recipe, left.seed, *more, "--resume")
         raise KerasXorError(
             f"{file} has {left.epochs_done} of {left.recipe.epochs} epochs of an unfinished run: "
-            f"continue it with {command(left.recipe, left.seed, *more, '--resume')}, or delete it"
+            f"continue it with {command}, or delete it"
         )
 
 
@@ -80,7 +68,7 @@ def train(args, file):
         )
     except KeyboardInterrupt:
         if keras_xor.recording.unfinished_run(file):
-            raise KeyboardInterrupt(f"continue with {typed_command('--resume')}") from None
+            raise KeyboardInterrupt(f"continue with {cli.typed_command('--resume')}") from None
         raise
     if trained.diverged:
         raise keras_xor.training.DivergedError(trained.epochs_done, trained.history["loss"][-1])
@@ -102,11 +90,11 @@ def introduce(args):
     print(f"Training on {keras_xor.training.device()}, compiled by XLA")
 
 
-def conclude(trained, outputs):
-    points = keras_xor.prediction.predictions(trained.model(), *keras_xor.data.TRUTH_TABLE)
+def conclude(model, outputs):
+    points = keras_xor.prediction.predictions(model, *keras_xor.data.TRUTH_TABLE)
     right = sum(point["class"] == (point["x1"] != point["x2"]) for point in points)
     print()
-    print(prediction_table(points))
+    print(cli.prediction_table(points))
     print()
     if right < len(points):
         print(f"Only {right} of the {len(points)} are right. {ADVICE}\n")
@@ -115,4 +103,4 @@ def conclude(trained, outputs):
 
 
 if __name__ == "__main__":
-    run(main, arguments)
+    cli.run_script(main, arguments)

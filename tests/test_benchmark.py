@@ -5,7 +5,6 @@ import benchmark
 import numpy as np
 import pytest
 import rivals
-from conftest import one_line
 
 import keras_xor
 from keras_xor import Recipe
@@ -117,8 +116,12 @@ def test_tables(canned):
     assert canned().out == "us per step     median\nKeras fit     1234.568\n\n" * 5
 
 
-def test_json_without_jax(canned, monkeypatch):
-    monkeypatch.setattr(benchmark, "has_jax", lambda: False)
-    output, errors = canned("--json")
-    assert "JAX is not installed, so its rows are missing" in one_line(errors)
-    assert json.loads(output)["growth"] == [["us per step", "median"], ["Keras fit", 1234.56789]]
+def test_json(canned):
+    report = json.loads(canned("--json").out)
+    assert report["growth"] == [["us per step", "median"], ["Keras fit", 1234.56789]]
+
+
+def test_without_the_extra(monkeypatch):
+    monkeypatch.setattr(benchmark.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(keras_xor.KerasXorError, match=r'run pip install -e "\.\[bench\]"$'):
+        benchmark.main(None)

@@ -31,7 +31,7 @@ WRONG_ADDRESSES = {
     "hidden_units=": "hidden_units must be a whole number",
     "optimizer=<b>": "optimizer must be adadelta",
     "optimizer=adam&momentum=0.9": "adam has no momentum",
-    "nesterov=yes": "nesterov must be True or False, not 'yes'",
+    "nesterov=yes": "nesterov must be on or off (True or False in Python), not 'yes'",
     "epochs=1e9": "epochs must be a whole number",
     "epochs=1001": "the page trains at most 1000 epochs, not 1001: use train.py",
     "steps_per_epoch=9007199254740992": "too much for the page: use train.py",

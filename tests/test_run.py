@@ -20,7 +20,7 @@ KINDS = [
 
 
 def arrays(run):
-    return [*run.weights, *run.optimizer, run.epochs, *run.history.values()]
+    return [*run.weights, *run.optimizer_variables, run.epochs, *run.history.values()]
 
 
 def check_same(run, expected):
@@ -100,7 +100,6 @@ def test_a_run_goes_through_its_file(tmp_path):
     run.save(tmp_path / "b.npz")
     check_same(Run.load(str(tmp_path / "b.npz")), run)
     with np.load(file) as archive:
-        assert "allow_pickle" not in archive
         assert {array.dtype.kind for array in archive.values()} <= set("fiU")
 
 
@@ -197,6 +196,31 @@ def test_a_large_network_keeps_fewer_epochs(monkeypatch):
     assert train_run(SHORT).epochs.tolist() == [0, 2, 4]  # Of 33 parameters each
 
 
+def test_a_callback_may_change_its_model_and_no_other(tmp_path):
+    class Freeze(keras.callbacks.Callback):
+        def on_train_begin(self, logs=None):
+            self.model.layers[-1].trainable = False
+
+    whole = train_run(SHORT, 1)
+    frozen = train_run(SHORT, 1, callbacks=[Freeze()])
+    np.testing.assert_array_equal(frozen.weights[-1][-1], [0])
+    check_same(train_run(SHORT, 1, callbacks=None), whole)
+
+
+def test_a_seed_of_numpy(tmp_path):
+    check_same(train_run(SHORT, np.int64(1), tmp_path / "a.npz"), train_run(SHORT, 1))
+    assert Run.load(tmp_path / "a.npz").seed == 1
+
+
+@pytest.mark.usefixtures("eager")
+def test_an_unfinished_run_may_be_declared_finished(tmp_path):
+    file = tmp_path / "a.npz"
+    interrupted(2, SHORT, 1, file)
+    shorter = dataclasses.replace(SHORT, epochs=2)
+    check_same(train_run(shorter, 1, file, resume=True), train_run(shorter, 1))
+    assert recording.unfinished_run(file) is None
+
+
 class Clock:
     now = 0.0
 
@@ -229,7 +253,7 @@ def test_a_short_run_is_written_once_at_its_end(tmp_path):
 
     train_run(SHORT, file=file, callbacks=[Look()])
     assert seen == [False] * 4
-    assert file.exists()
+    check_same(Run.load(file), train_run(SHORT))
 
 
 DIVERGING = dataclasses.replace(SHORT, activation="linear", learning_rate=1e20)
@@ -244,6 +268,19 @@ def test_a_run_that_diverges_is_returned_and_not_saved(tmp_path):
     assert len(run.weights[0]) == run.epochs_done + 1 == 2
     assert (tmp_path / "a.npz").read_bytes() == before
     assert not train_run(SHORT, 1).diverged
+
+
+def test_a_resumed_run_that_diverges_early_leaves_the_file(tmp_path):
+    class Rise(keras.callbacks.Callback):
+        def on_train_begin(self, logs=None):
+            self.model.optimizer.learning_rate = 1e20
+
+    recipe = dataclasses.replace(DIVERGING, learning_rate=0.01)
+    train_run(recipe, 1, tmp_path / "a.npz")
+    before = (tmp_path / "a.npz").read_bytes()
+    longer = dataclasses.replace(recipe, epochs=9)
+    assert train_run(longer, 1, tmp_path / "a.npz", resume=True, callbacks=[Rise()]).diverged
+    assert (tmp_path / "a.npz").read_bytes() == before
 
 
 @pytest.mark.usefixtures("eager")

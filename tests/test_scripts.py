@@ -381,7 +381,7 @@ def test_help_is_light(light_process, name):
         ("train.py --initializer he", "--initializer: must be glorot_normal, glorot_uniform,"),
         ("train.py --momentum 2", "--momentum: must be from 0 to 1, not '2'"),
         ("train.py --optimizer adam --momentum 0.9", "adam has no momentum: leave it out, or use"),
-        ("train.py --nesterov perhaps", "--nesterov: must be True or False"),
+        ("train.py --nesterov perhaps", "--nesterov: must be on or off"),
         ("train.py --csv a.txt", "--csv: must end in .csv"),
         ("playground.py --port 65536", "--port: must be a whole number from 0 to 65535"),
         ("train.py --nesterov", "nesterov needs sgd or muon, with a momentum such as 0.9"),
@@ -416,9 +416,9 @@ def test_another_backend(light_process, name, backend):
     ("content", "complaint"),
     [
         (None, "train one first"),
-        (b"", "cannot be loaded, because of"),
-        (b"PK\3\4 and so on", "cannot be loaded, because of"),
-        ("cut", "cannot be loaded, because of"),
+        (b"", "cannot be loaded: "),
+        (b"PK\3\4 and so on", "cannot be loaded: "),
+        ("cut", "cannot be loaded: "),
         ("folder", "is a folder, such as a SavedModel, which holds no Keras model"),
     ],
 )

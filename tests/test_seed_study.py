@@ -713,7 +713,7 @@ def test_script_studies_the_model_of_a_file(script, tmp_path, make):
     [
         (two_inputs, "--activation relu", "--model has its own network, loss and optimizer: leave"),
         (
-            lambda: sequential(loss=own_loss),
+            lambda: sequential(loss=None),
             "",
             "model must be compiled, with a loss",
         ),

@@ -310,7 +310,7 @@ def test_script_studies_a_model_with_several_batch_sizes(script, tmp_path):
     [
         (["--learning-rate", 0.1, "x"], "argument --learning-rate: must be from"),
         (["--optimizer", "sgd", "adam", "--momentum", 0.9], "adam has no momentum"),
-        (["--nesterov", "maybe"], "argument --nesterov: must be True or False, not 'maybe'"),
+        (["--nesterov", "maybe"], "argument --nesterov: must be on or off, not 'maybe'"),
         (["--device", "cpu", "--scheduler", "tcp://a:1"], "leave out one"),
         (["--resume"], "--resume continues the file from --csv: add --csv"),
         (

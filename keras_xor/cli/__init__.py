@@ -17,7 +17,6 @@ from keras_xor.cli.parser import (
     option_of,
     recipe_of,
     recipes_of,
-    settings_of,
     typed_command,
 )
-from keras_xor.cli.running import interrupts_at_once, run
+from keras_xor.cli.running import interrupts_at_once, run_script

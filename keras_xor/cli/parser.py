@@ -54,7 +54,7 @@ def file_name(*suffixes):
 
 def add_value(parser, name, check, help, default=None, metavar="FILE", **options):
     """Add an option with a value, which `check` converts."""
-    if default:
+    if default is not None:
         help += "; default: %(default)s"
     parser.add_argument(
         name, type=checked(check), help=help, default=default, metavar=metavar, **options
@@ -94,7 +94,8 @@ def add_recipe(parser, several=False):
     for field in dataclasses.fields(Recipe):
         default, is_switch = GUIDE.settings()[field.name], field.type is bool
         if several:
-            options = {"nargs": "*" if is_switch else "+"}
+            own = [getattr(GUIDE, field.name)]
+            options = {"default": own, "nargs": "*" if is_switch else "+"}
         else:
             options = {"default": default} | ({"nargs": "?", "const": True} if is_switch else {})
         parser.add_argument(
@@ -114,17 +115,12 @@ def recipe_of(parser, args):
 
 def recipes_of(parser, args):
     """The `Recipe`s of every combination of the values of the options for several."""
-    values = {name: _values(getattr(args, name), name) for name in GUIDE.settings()}
+    names = GUIDE.settings()
+    values = [dict.fromkeys(getattr(args, name)) or [True] for name in names]  # A switch is on.
     return [
-        _recipe(parser, dict(zip(values, combination, strict=True)))
-        for combination in itertools.product(*values.values())
+        _recipe(parser, dict(zip(names, combination, strict=True)))
+        for combination in itertools.product(*values)
     ]
-
-
-def _values(given, name):
-    if given is None:
-        return [getattr(GUIDE, name)]
-    return dict.fromkeys(given) or [True]  # A switch alone is on.
 
 
 def _recipe(parser, fields):
@@ -134,11 +130,6 @@ def _recipe(parser, fields):
         parser.error(error)
 
 
-def settings_of(recipe):
-    """The fields of a recipe as text, by the names of their options."""
-    return {option_of(name): text for name, text in recipe.settings().items()}
-
-
 def option_of(name):
     """The option of a field of `Recipe`, or of the seed."""
     return "--" + name.removeprefix("kernel_").replace("_", "-")
@@ -146,11 +137,9 @@ def option_of(name):
 
 def command(recipe, seed, *more):
     """The command that gives the run of a recipe and a seed, with more options."""
-    settings, defaults = (
-        {**settings_of(r), "--seed": f"{s}"} for r, s in ((recipe, seed), (GUIDE, 0))
-    )
-    changes = [(name, text) for name, text in settings.items() if text != defaults[name]]
-    return shlex.join(["python", "scripts/train.py", *itertools.chain(*changes), *more])
+    changes = recipe.changes() | ({"seed": f"{seed}"} if seed else {})
+    words = [word for name, text in changes.items() for word in (option_of(name), text)]
+    return shlex.join(["python", "scripts/train.py", *words, *more])
 
 
 def typed_command(*more):

@@ -11,7 +11,7 @@ from keras_xor.cli.output import say, warnings_in_one_line
 from keras_xor.runtime import import_keras, keras_backend, on_device
 
 
-def run(main, arguments):
+def run_script(main, arguments):
     """Call `main(arguments())` with TensorFlow silenced, on the device from `--device`.
 
     Bad input exits with status 1 and a one-line error. Ctrl-C exits with status 130 and a hint:

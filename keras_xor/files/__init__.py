@@ -1,4 +1,4 @@
-"""Models on disk: written whole or not at all, loaded also from strangers, exported."""
+"""Models on disk: written whole or not at all, loaded even from strangers, and exported."""
 
 from keras_xor.files.exporting import export
 from keras_xor.files.model import load_any_model, load_model, save_model

@@ -24,7 +24,7 @@ def export(model, to_file):
     inputs passed by name and by position, the runtime's outputs are compared with Keras's.
 
     Args:
-        model: A `keras.Model` that `predict` takes.
+        model: A functional or Sequential `keras.Model` that `predict` takes.
         to_file: Name of a .onnx file (ONNX), a .tflite file (LiteRT), or a new or empty folder
             with a trailing slash or no suffix (TensorFlow SavedModel).
 
@@ -41,7 +41,7 @@ def export(model, to_file):
     axis = np.linspace(0, 1, 50)
     points = np.reshape(np.meshgrid(axis, axis), (2, -1))
     inputs = model_inputs(model, *points)
-    expected = np.asarray(model(inputs, training=False))
+    (expected,) = map(np.asarray, keras.tree.flatten(model(inputs, training=False)))
     tensors = {tensor.name: tensor for tensor in model.inputs}
     x = dict(sorted(zip(tensors, keras.tree.flatten(inputs), strict=True)))
     model = keras.Model(tensors, model.outputs[0])
@@ -49,8 +49,8 @@ def export(model, to_file):
     with replacing(to_file) as new, silence():
         with _errors_in_one_line(to_file):
             model.export(str(new), format=target.format, verbose=False)
-            target.finish(new, [*x])
-            outputs = target.ask(str(new), x)
+            target.repair(new, [*x])
+            outputs = target.run(str(new), x)
         scale = max(1, np.max(np.abs(expected)))  # Logits may be large.
         difference = float(np.max([np.abs(expected - output) for output in outputs]) / scale)
         if not difference <= TOLERANCE:  # It may be nan.
@@ -77,7 +77,7 @@ def _errors_in_one_line(to_file):
         ) from error
 
 
-def _finish_litert(file, names):
+def _repair_litert(file, names):
     """Put the inputs in their order: the converter sorts them by a hash of their names."""
     import flatbuffers
     from ai_edge_litert import schema_py_generated as schema
@@ -91,19 +91,16 @@ def _finish_litert(file, names):
     file.write_bytes(builder.Output())
 
 
-def _nothing_to_finish(file, names):
-    pass
-
-
-def _ask_onnx(file, x):
+def _run_onnx(file, x):
     import onnxruntime
 
     session = onnxruntime.InferenceSession(file)
-    by_position = dict(zip([put.name for put in session.get_inputs()], x.values(), strict=True))
+    names = [node.name for node in session.get_inputs()]
+    by_position = dict(zip(names, x.values(), strict=True))
     return [session.run(None, inputs)[0] for inputs in (x, by_position)]
 
 
-def _ask_litert(file, x):
+def _run_litert(file, x):
     from ai_edge_litert.interpreter import Interpreter
 
     interpreter = Interpreter(file)
@@ -117,7 +114,7 @@ def _ask_litert(file, x):
     return by_name, interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
 
 
-def _ask_saved_model(folder, x):
+def _run_saved_model(folder, x):
     loaded = tf.saved_model.load(folder)  # This reference keeps the variables alive.
     signature = loaded.signatures["serving_default"]
     names = [tensor.name.split(":")[0] for tensor in signature.inputs[: len(x)]]
@@ -129,12 +126,12 @@ def _ask_saved_model(folder, x):
 
 class _Target(NamedTuple):
     format: str  # Name for `keras.Model.export`
-    ask: Callable  # The outputs, with inputs passed by name and by position
-    finish: Callable = _nothing_to_finish  # Mends what the converter got wrong
+    run: Callable  # The outputs, with inputs passed by name and by position
+    repair: Callable = lambda file, names: None  # Mends what the converter got wrong
 
 
 _TARGETS = {
-    ".onnx": _Target("onnx", _ask_onnx),
-    ".tflite": _Target("litert", _ask_litert, _finish_litert),
-    "": _Target("tf_saved_model", _ask_saved_model),
+    ".onnx": _Target("onnx", _run_onnx),
+    ".tflite": _Target("litert", _run_litert, _repair_litert),
+    "": _Target("tf_saved_model", _run_saved_model),
 }

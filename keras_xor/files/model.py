@@ -1,9 +1,10 @@
-"""Models as files, also of other people."""
+"""Model files, other people's too."""
 
 import re
 import subprocess
 import sys
 import tempfile
+import warnings
 import zipfile
 from pathlib import Path
 
@@ -89,9 +90,16 @@ def load_any_model(path):
         try:
             copy.write_bytes(content)
             _check_sizes(copy)
-            return _loaded(copy)
+            model, is_whole = _loaded(copy)
         except Exception as error:  # A file may fail anywhere in Keras.
-            raise KerasXorError(f"{path} cannot be loaded, {_reason(error)}") from error
+            raise KerasXorError(f"{path} cannot be loaded: {_reason(error)}") from error
+    if not is_whole:
+        warnings.warn(
+            f"{path} is loaded without its loss and metrics, because Keras does not know one of "
+            "them: its outputs are taken for probabilities",
+            stacklevel=2,
+        )
+    return model
 
 
 def _read(path):
@@ -120,7 +128,10 @@ def _read(path):
 
 
 def _check_sizes(file):
-    """Refuse a model that takes far more memory than its file; Keras refuses such weights."""
+    """Refuse a model that would take far more memory than its file.
+
+    Keras itself checks that the weights in the file fit the model.
+    """
     size = file.stat().st_size
     if file.suffix == ".keras":
         with zipfile.ZipFile(file) as archive:
@@ -149,21 +160,20 @@ def _attributes(file):
 
 
 def _loaded(file):
+    """The model, and whether it has its loss and metrics."""
     options = {"custom_objects": _SHORT_NAMES, "safe_mode": True}
     try:
-        return keras.saving.load_model(file, **options)
-    except Exception:  # A loss or a metric of one's own.
-        return keras.saving.load_model(file, compile=False, **options)
+        return keras.saving.load_model(file, **options), True
+    except Exception:  # Keras does not know one of them.
+        return keras.saving.load_model(file, compile=False, **options), False
 
 
 def _reason(error):
     text = str(error)
     if code := re.search(r"a `Lambda` layer|Could not locate (class|function) '\w+'", text):
         what = code[0].removeprefix("Could not locate ")
-        return (
-            f"because it needs {what}, which is code: build the model in Python, and use it there"
-        )
-    return f"because of {type(error).__name__}: {text}"
+        return f"it needs {what}, which is code, so build the model in Python and use it there"
+    return text if type(error) is ValueError else f"{type(error).__name__}: {text}"
 
 
 def _finite(arrays):

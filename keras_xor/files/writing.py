@@ -35,7 +35,7 @@ def replacing(path):
     """
     with _reporting(path):
         target = _target(path)
-        _remove_left(target.parent)
+        _remove_leftovers(target.parent)
         new = target.with_name(f"{_TEMPORARY}{secrets.token_hex(4)}{Path(path).suffix}")
         try:
             yield new
@@ -56,10 +56,10 @@ def _target(path):
     return target
 
 
-def _remove_left(folder):
-    """Remove what killed processes left, but not what others may be writing."""
+def _remove_leftovers(folder):
+    """Remove leftovers of killed processes, but not what others may be writing."""
     for left in folder.glob(f"{_TEMPORARY}*"):
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(OSError):  # It may be gone, or somebody else's.
             if left.stat().st_mtime < time.time() - _HOUR:
                 _remove(left)
 
@@ -88,7 +88,7 @@ def _reporting(path):
 
 
 class Throttle:
-    """Saves every few seconds, and for at most a 25th of the time.
+    """Limits saving to once every few seconds, and to a 25th of the time.
 
     Attributes:
         seconds: The least time between two saves.

@@ -54,8 +54,7 @@ def changes_of(recipe, seed=0):
     Returns:
         A dict of texts by name.
     """
-    settings = recipe.settings() | {"seed": str(seed)}
-    return {name: text for name, text in settings.items() if text != _GUIDE[name]}
+    return recipe.changes() | ({"seed": str(seed)} if seed else {})
 
 
 def address_of(recipe, seed=0):
