@@ -81,7 +81,9 @@ def real_number(lowest, highest):
         except (TypeError, ValueError):
             number = math.nan
         if not lowest <= number <= highest:
-            raise KerasXorError(f"must be from {lowest:g} to {highest:g}, not {value!r:.80}")
+            raise KerasXorError(
+                f"must be a number from {lowest:g} to {highest:g}, not {value!r:.80}"
+            )
         return number
 
     return check

@@ -30,8 +30,9 @@ def train_run(recipe=GUIDE, seed=0, file=None, resume=False, callbacks=(), verbo
         recipe: A `Recipe`. Defaults to the guide's.
         seed: Whole number of at least 0 that determines the initial kernels and the batches.
             Defaults to 0.
-        file: Name of a .npz file to keep the run in: it is written at the end, and on the way at
-            the ends of epochs, at most every five seconds. Defaults to `None`.
+        file: Name of a .npz file to keep the run in. It is written at the end, on the way at the
+            ends of epochs, at most every five seconds, and at Ctrl-C, unless it still has another
+            run. Defaults to `None`.
         resume: Whether to continue the run in `file`, if there is one, to the same bits as
             without a break. It may have more epochs now. Defaults to False.
         callbacks: See `train`. What they do to the weights at the end of training is not kept.
@@ -50,7 +51,7 @@ def train_run(recipe=GUIDE, seed=0, file=None, resume=False, callbacks=(), verbo
         if run:
             run.restore(model)
         recorder = _Recorder(recipe, seed, file, run)
-        with contextlib.suppress(DivergedError):
+        try:
             train(
                 model,
                 recipe,
@@ -59,6 +60,11 @@ def train_run(recipe=GUIDE, seed=0, file=None, resume=False, callbacks=(), verbo
                 verbose=verbose,
                 initial_epoch=run.epochs_done if run else 0,
             )
+        except DivergedError:
+            pass  # The run tells it.
+        except KeyboardInterrupt:
+            recorder.save_interrupted()
+            raise
         return recorder.finish()
 
 
@@ -119,6 +125,7 @@ class _Recorder(keras.callbacks.Callback):
             self._weights = dict(
                 zip(run.epochs.tolist(), zip(*run.weights, strict=True), strict=True)
             )
+        self._optimizer_variables = run.optimizer_variables if run else []
         self._in_file = False
         self._throttle = Throttle()
 
@@ -133,6 +140,7 @@ class _Recorder(keras.callbacks.Callback):
             self._every *= 2
         kept = {n: weights for n, weights in self._weights.items() if n % self._every == 0}
         self._weights = kept | {epoch + 1: self.model.get_weights()}
+        self._optimizer_variables = [np.array(v) for v in self.model.optimizer.variables]
         if self._file and not self.model.stop_training:
             self._throttle(self._save)
 
@@ -147,8 +155,13 @@ class _Recorder(keras.callbacks.Callback):
             history={name: [*values] for name, values in self._history.items()},
             epochs=np.array([*self._weights]),
             weights=[np.stack(weight) for weight in zip(*self._weights.values(), strict=True)],
-            optimizer_variables=[np.array(v) for v in self.model.optimizer.variables],
+            optimizer_variables=self._optimizer_variables,
         )
+
+    def save_interrupted(self):
+        """Save the epochs that are done, unless the file has another run."""
+        if self._file and self._history and (self._in_file or not Path(self._file).exists()):
+            self._save()
 
     def finish(self):
         """The run after its training, which is saved unless it diverged."""

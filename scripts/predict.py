@@ -30,6 +30,8 @@ def main(args):
         print(json.dumps(predictions))
     else:
         print(cli.prediction_table(predictions))
+    if not all(0 <= point["y"] <= 1 for point in predictions):
+        cli.say("the outputs of this model are not probabilities; its class is 1 above 0.5")
     if not all(0 <= x <= 1 for x in (*x1, *x2)):
         cli.say("a network that learned on [0, 1] extrapolates outside it")
 

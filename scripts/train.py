@@ -36,8 +36,6 @@ def main(args):
         keras_xor.files.check_writable(file)
     if not args.resume:
         check_unfinished(outputs["run"], args.model)
-    if not args.quiet:
-        introduce(args)
     trained = train(args, outputs["run"])
     model = trained.model()
     keras_xor.save_model(model, args.model)
@@ -58,12 +56,16 @@ def check_unfinished(file, model):
 
 
 def train(args, file):
+    import keras
+
+    introduction = keras.callbacks.LambdaCallback(on_train_begin=lambda logs: introduce(args))
     try:
         trained = keras_xor.train_run(
             args.recipe,
             args.seed,
             file,
             resume=args.resume,
+            callbacks=[] if args.quiet else [introduction],
             verbose=0 if args.quiet else 1 if sys.stdout.isatty() else 2,
         )
     except KeyboardInterrupt:

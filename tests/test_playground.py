@@ -27,7 +27,7 @@ from keras_xor.run import layer_outputs
 SHORT = Recipe(steps_per_epoch=20, epochs=3)
 WRONG_ADDRESSES = {
     "learning-rate=1": "'learning-rate' must be hidden_units, activation",
-    "learning_rate=-1": "learning_rate must be from 1.2e-38 to 3.4e+38, not '-1'",
+    "learning_rate=-1": "learning_rate must be a number from 1.2e-38 to 3.4e+38, not '-1'",
     "hidden_units=": "hidden_units must be a whole number",
     "optimizer=<b>": "optimizer must be adadelta",
     "optimizer=adam&momentum=0.9": "adam has no momentum",
@@ -314,7 +314,7 @@ def test_the_files_are_those_of_the_run(tmp_path):
 @pytest.mark.parametrize("activation", checks.ACTIVATIONS)
 def test_which_files_can_be_taken(activation, tmp_path):
     recipe = Recipe(hidden_units=2, activation=activation)
-    run = keras_xor.Run(recipe, 0, {"loss": []}, [], [], [])
+    run = keras_xor.Run(recipe, 0, {"loss": [0.5]}, [], [], [])
     assert playground.can_be_taken(run, "xor.keras")
     try:
         keras_xor.export(keras_xor.build_model(recipe, 0), tmp_path / "xor.onnx")

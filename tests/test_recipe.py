@@ -148,7 +148,7 @@ def test_a_subclass_keeps_the_checks():
         note: str = ""
 
     assert (Fast(epochs="3").epochs, Fast().learning_rate) == (3, 0.1)
-    with pytest.raises(keras_xor.KerasXorError, match="learning_rate must be from"):
+    with pytest.raises(keras_xor.KerasXorError, match="learning_rate must be a number from"):
         Fast(learning_rate=-1)
 
 

@@ -212,6 +212,30 @@ def test_a_seed_of_numpy(tmp_path):
     assert Run.load(tmp_path / "a.npz").seed == 1
 
 
+class Interrupt(keras.callbacks.Callback):
+    """Ctrl-C in the middle of an epoch, as `train` tells of it."""
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self.model.optimizer.iterations == 3 * SHORT.steps_per_epoch:
+            raise KeyboardInterrupt
+
+
+def test_an_interrupted_run_is_saved(tmp_path):
+    file = tmp_path / "a.npz"
+    with pytest.raises(KeyboardInterrupt):
+        train_run(SHORT, 1, file, callbacks=[Interrupt()])
+    assert recording.unfinished_run(file).epochs_done == 2
+    check_same(train_run(SHORT, 1, file, resume=True), train_run(SHORT, 1))
+    before = file.read_bytes()
+    with pytest.raises(KeyboardInterrupt):
+        train_run(SHORT, 2, file, callbacks=[Interrupt()])
+    assert file.read_bytes() == before  # It has another run.
+    longer = dataclasses.replace(SHORT, optimizer="adam")
+    with pytest.raises(KeyboardInterrupt):
+        train_run(longer, 1, tmp_path / "b.npz", callbacks=[Interrupt()])
+    check_same(train_run(longer, 1, tmp_path / "b.npz", resume=True), train_run(longer, 1))
+
+
 @pytest.mark.usefixtures("eager")
 def test_an_unfinished_run_may_be_declared_finished(tmp_path):
     file = tmp_path / "a.npz"

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 
+import keras
 import numpy as np
 import pytest
 from conftest import ROOT, one_line
@@ -157,7 +158,7 @@ def test_train_resumes_a_finished_run_with_more_epochs(script):
     assert status == 1
     assert "the run in a.run.npz has 4 epochs already, more than 3" in one_line(errors)
     status, output, errors = script("train.py", *run, "--batch-size", 5, "--resume")
-    assert status == 1
+    assert (status, output) == (1, "")
     assert "the run in a.run.npz has batch_size 32, not 5: use the same" in one_line(errors)
 
 
@@ -240,6 +241,15 @@ def test_predict_the_truth_table(script, trained, trained_file):
     assert (status, errors) == (0, "")
     rows = keras_xor.prediction.predictions(trained, *TRUTH_TABLE)
     assert output == prediction_table(rows) + "\n"
+
+
+def test_predict_says_when_outputs_are_no_probabilities(script, tmp_path):
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    model.set_weights([np.array([[2.0], [2.0]]), np.zeros(1)])
+    model.save(tmp_path / "a.keras")
+    status, _, errors = script("predict.py", "--model", "a.keras")
+    assert status == 0
+    assert "the outputs of this model are not probabilities; its class is 1" in one_line(errors)
 
 
 def test_predict_json(script, trained, trained_file):
@@ -330,13 +340,19 @@ def test_help_is_light(light_process, name):
         ("train.py --batch-size 0", "--batch-size"),
         ("train.py --batch-size -1", "--batch-size"),
         ("train.py --batch-size 99999999", "--batch-size: must be a whole number from 1 to"),
-        ("train.py --learning-rate 0", "--learning-rate: must be from 1.2e-38 to 3.4e+38, not '0'"),
-        ("train.py --learning-rate -1e-3", "--learning-rate: must be from 1.2e-38 to"),
+        (
+            "train.py --learning-rate 0",
+            "--learning-rate: must be a number from 1.2e-38 to 3.4e+38, not '0'",
+        ),
+        ("train.py --learning-rate -1e-3", "--learning-rate: must be a number from 1.2e-38 to"),
         ("train.py --learning-rate inf", "--learning-rate"),
-        ("train.py --learning-rate 1e-50", "--learning-rate: must be from 1.2e-38"),
-        ("train.py --learning-rate 1e39", "--learning-rate: must be from 1.2e-38 to 3.4e+38"),
+        ("train.py --learning-rate 1e-50", "--learning-rate: must be a number from 1.2e-38"),
+        (
+            "train.py --learning-rate 1e39",
+            "--learning-rate: must be a number from 1.2e-38 to 3.4e+38",
+        ),
         (f"train.py --seed {'9' * 5_000}", "--seed: must be a whole number of at least 0, not"),
-        ("train.py --learning-rate fast", "--learning-rate: must be from"),
+        ("train.py --learning-rate fast", "--learning-rate: must be a number from"),
         ("train.py --seed -1", "--seed"),
         ("train.py --model a.h5", "--model: must end in .keras"),
         ("train.py --speed 1", "--speed"),
@@ -345,10 +361,10 @@ def test_help_is_light(light_process, name):
         ("predict.py --x2 0", "give them in pairs"),
         ("predict.py --x1 0 1 --x2 0", "give them in pairs"),
         ("predict.py --x1 --x2 0", "--x1"),
-        ("predict.py --x1 zero --x2 0", "--x1: must be from -1e+30 to 1e+30, not 'zero'"),
+        ("predict.py --x1 zero --x2 0", "--x1: must be a number from -1e+30 to 1e+30, not 'zero'"),
         ("predict.py --x1 nan --x2 0", "--x1"),
         ("predict.py --x1 0 --x2 inf", "--x2"),
-        ("predict.py --x1 0 --x2 -inf", "--x2: must be from -1e+30 to 1e+30, not '-inf'"),
+        ("predict.py --x1 0 --x2 -inf", "--x2: must be a number from -1e+30 to 1e+30, not '-inf'"),
         ("predict.py --x1 0 --x2 1e999", "--x2"),
         ("predict.py --model a.txt", "--model"),
         ("predict.py 0 1", "unrecognized arguments"),
@@ -379,7 +395,7 @@ def test_help_is_light(light_process, name):
         ),
         ("train.py --loss accuracy", "--loss: must be binary_crossentropy, binary_focal"),
         ("train.py --initializer he", "--initializer: must be glorot_normal, glorot_uniform,"),
-        ("train.py --momentum 2", "--momentum: must be from 0 to 1, not '2'"),
+        ("train.py --momentum 2", "--momentum: must be a number from 0 to 1, not '2'"),
         ("train.py --optimizer adam --momentum 0.9", "adam has no momentum: leave it out, or use"),
         ("train.py --nesterov perhaps", "--nesterov: must be on or off"),
         ("train.py --csv a.txt", "--csv: must end in .csv"),

@@ -39,9 +39,11 @@ def check_training(model):
         lambda column: tf.TensorSpec((None, column.shape[1]), column.dtype),
         (inputs_of(model, *POINTS), LABELS),
     )
-    on_points = tf.function(on_points, [weights, tf.TensorSpec(4)], jit_compile=True)
+    on_points = tf.function(
+        on_points, [weights, tf.TensorSpec(4)], jit_compile=True, autograph=False
+    )
     if not model.run_eagerly:
-        in_batch = tf.function(in_batch, [weights, *batch])
+        in_batch = tf.function(in_batch, [weights, *batch], autograph=False)
     initial = [weight[0] for weight in InitialWeights(model)([0])]
     rng = np.random.default_rng(0)
     for low, high in _NOISE:
