@@ -1,5 +1,6 @@
 """The page of scripts/playground.py without a browser; test_page.py is about the page itself."""
 
+import asyncio
 import dataclasses
 import functools
 import re
@@ -19,7 +20,7 @@ from hypothesis import strategies as st
 import keras_xor
 from keras_xor import KerasXorError, Recipe, checks, cli, playground
 from keras_xor.data import TRUTH_TABLE
-from keras_xor.playground import presets, view
+from keras_xor.playground import presets, server, view
 from keras_xor.recipe import GUIDE
 from keras_xor.recording import _idle_models, is_compiled, train_run
 from keras_xor.run import layer_outputs
@@ -491,3 +492,19 @@ def test_controls_are_those_of_the_recipe():
     assert value.pop("hidden_units") == [4, 30, 0, 0]
     assert Recipe(**value, hidden_units=(4, 30)) == recipe
     assert playground.panel_of(controls).text.count("<marimo-ui-element") == 15
+
+
+def test_a_page_that_fails_to_parse_is_asked_once_more():
+    """Python 3.11 can fail so while another thread parses, too."""
+    statuses, seen = [500, 200], []
+
+    async def page(scope, receive, send):
+        await send({"type": "http.response.start", "status": statuses.pop(0), "headers": []})
+        await send({"type": "http.response.body", "body": b"page"})
+
+    async def send(message):
+        seen.append(message.get("status", message.get("body")))
+
+    scope = {"type": "http", "path": "/", "query_string": b"show-code=true"}
+    asyncio.run(server._WithCode(page)(scope, None, send))
+    assert seen == [200, b"page"]
