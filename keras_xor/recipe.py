@@ -104,9 +104,11 @@ class Recipe:
         """The fields by name, as text, as on the command line."""
         return {name: _text(value) for name, value in dataclasses.asdict(self).items()}
 
-    def changes(self):
-        """Those of `settings` that are not the guide's."""
-        return {name: text for name, text in self.settings().items() if text != _GUIDE[name]}
+    def changes(self, seed=0):
+        """Those of `settings` that are not the guide's, and "seed" unless it is 0."""
+        settings = self.settings() | {"seed": str(seed)}
+        defaults = _GUIDE | {"seed": "0"}
+        return {name: text for name, text in settings.items() if text != defaults[name]}
 
 
 def _text(value):

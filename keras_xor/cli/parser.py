@@ -137,8 +137,8 @@ def option_of(name):
 
 def command(recipe, seed, *more):
     """The command that gives the run of a recipe and a seed, with more options."""
-    changes = recipe.changes() | ({"seed": f"{seed}"} if seed else {})
-    words = [word for name, text in changes.items() for word in (option_of(name), text)]
+    changes = recipe.changes(seed).items()
+    words = [word for name, text in changes for word in (option_of(name), text)]
     return shlex.join(["python", "scripts/train.py", *words, *more])
 
 

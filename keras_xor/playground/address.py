@@ -44,24 +44,11 @@ def _settings(query):
     return recipe, seed
 
 
-def changes_of(recipe, seed=0):
-    """The settings that are not the guide's.
-
-    Args:
-        recipe: A `Recipe`.
-        seed: The seed. Defaults to 0, which counts as the guide's.
-
-    Returns:
-        A dict of texts by name.
-    """
-    return recipe.changes() | ({"seed": str(seed)} if seed else {})
-
-
 def address_of(recipe, seed=0):
-    """All settings as in an address: `changes_of`, and `None` for the guide's own."""
-    return dict.fromkeys(_GUIDE) | changes_of(recipe, seed)
+    """All settings as in an address: `Recipe.changes`, and `None` for the guide's own."""
+    return dict.fromkeys(_GUIDE) | recipe.changes(seed)
 
 
 def link(recipe, seed=0):
-    """The settings as a link, such as "?hidden_units=2&seed=1"; see `changes_of`."""
-    return "?" + urllib.parse.urlencode(changes_of(recipe, seed))
+    """The settings as a link, such as "?hidden_units=2&seed=1"; see `Recipe.changes`."""
+    return "?" + urllib.parse.urlencode(recipe.changes(seed))

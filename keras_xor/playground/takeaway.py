@@ -4,7 +4,6 @@ import tempfile
 from pathlib import Path
 
 from keras_xor.files import export, save_model
-from keras_xor.playground.address import changes_of
 
 FILES = {"xor.keras": "Keras model", "xor.onnx": "ONNX model", "xor.csv": "history as CSV"}
 
@@ -13,7 +12,7 @@ _NOT_IN_ONNX = ("celu", "gelu")
 
 def python_lines(recipe, seed=0):
     """The lines of Python that give the run of a recipe and a seed."""
-    fields = [f"{name}={getattr(recipe, name)!r}" for name in changes_of(recipe)]
+    fields = [f"{name}={getattr(recipe, name)!r}" for name in recipe.changes()]
     return "\n".join(
         [
             "import keras_xor",
