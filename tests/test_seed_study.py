@@ -2,6 +2,7 @@ import csv
 import functools
 import math
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -751,15 +752,19 @@ def test_script_sees_an_unwritable_target_first(script, monkeypatch, tmp_path, o
         script("seed_study.py")  # So without that, the study would have started.
 
 
-def test_ctrl_c_ends_a_study_of_hours():
+def test_ctrl_c_ends_a_study_of_hours(tmp_path):
+    options = ("--seeds", "1000000", "--csv", "a.csv")
     process = subprocess.Popen(
-        [sys.executable, ROOT / "scripts" / "seed_study.py", "--seeds", "1000000"],
+        [sys.executable, ROOT / "scripts" / "seed_study.py", *options],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
+        cwd=tmp_path,
     )
-    time.sleep(6)
+    while not (tmp_path / "a.csv").exists():
+        assert process.poll() is None
+        time.sleep(0.1)
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=30)
     assert process.returncode == 130
-    assert one_line(errors) == "seed_study.py: interrupted: run it again"
+    assert re.search("interrupted: continue with .* --resume$", one_line(errors))

@@ -384,7 +384,9 @@ def test_a_study_ended_at_any_moment_is_continued(request, tmp_path, uninterrupt
         time.sleep(rng.uniform(0, 1))
         process.send_signal(how)
         _, errors = process.communicate()
-        assert process.returncode, "the study is too short to end it"
+        if process.returncode == 0:  # It came to its end first.
+            (tmp_path / "a.csv").unlink()
+            continue
         ends += 1
         if how == signal.SIGINT:
             assert process.returncode == 130
