@@ -20,6 +20,7 @@ _HOMES = {
     "save_model": "files",
     "load_model": "files",
     "export": "files",
+    "Study": "study",
     "seed_study": "study",
     "sweep": "study",
 }

@@ -28,6 +28,7 @@ OPTIMIZERS = (
     *("adadelta", "adafactor", "adagrad", "adam", "adamax", "adamw", "ftrl", "lion", "muon"),
     *("nadam", "rmsprop", "schedulefreeadamw", "sgd"),
 )
+DATA = ("random", "shuffled")
 WITH_MOMENTUM = ("sgd", "rmsprop", "muon")
 WITH_NESTEROV = ("sgd", "muon")
 ALIASES = {  # Keras's other names for the same things
@@ -125,6 +126,13 @@ def units_by_layer(value):
             f"{value!r:.80}"
         )
     return numbers
+
+
+def truth_table(value):
+    """Check for the labels of four points, as four digits of 0 and 1."""
+    if not (isinstance(value, str) and re.fullmatch("[01]{4}", value)):
+        raise KerasXorError(f"must be four digits of 0 and 1, such as 0110, not {value!r:.80}")
+    return value
 
 
 def export_suffix(path):

@@ -41,6 +41,13 @@ class Recipe:
         batch_size: Examples in a batch. Keras counts them in float32, so at most 2**24.
         steps_per_epoch: Batches in an epoch.
         epochs: Number of epochs.
+        data: "random": each example is one of the four points, drawn at random, as in the guide.
+            "shuffled": passes over the four points in a new order each time, cut into batches, as
+            `fit(X, Y)` does; a batch has all four from a batch size of 4 on, and may otherwise
+            span two passes.
+        labels: The labels of (0, 0), (0, 1), (1, 0) and (1, 1): "0110" for XOR, "0001" for AND,
+            "0111" for OR.
+        noise: Standard deviation of normal noise on the inputs of each example.
 
     Raises:
         KerasXorError: a field is unknown or out of range, or the optimizer does not support the
@@ -68,6 +75,15 @@ class Recipe:
     batch_size: int = _field(32, checks.whole_number(1, 2**24), "examples in a batch")
     steps_per_epoch: int = _field(1_000, checks.whole_number(1), "batches in an epoch")
     epochs: int = _field(10, checks.whole_number(1), "number of epochs")
+    data: str = _field(
+        "random", checks.one_of(checks.DATA), "random points, or shuffled passes over the four"
+    )
+    labels: str = _field(
+        "0110", checks.truth_table, "labels of (0, 0), (0, 1), (1, 0), (1, 1); 0001 is AND"
+    )
+    noise: float = _field(
+        0.0, checks.real_number(0, 1e3), "standard deviation of normal noise on the inputs"
+    )
 
     def __new__(cls, *arguments, **fields):
         names = [field.name for field in dataclasses.fields(cls)]
@@ -111,6 +127,13 @@ class Recipe:
         return {name: text for name, text in settings.items() if text != defaults[name]}
 
 
+def varied_settings(recipes):
+    """What tells recipes apart: a dict for each of the `settings` that vary."""
+    settings = [recipe.settings() for recipe in recipes]
+    varied = [name for name in _GUIDE if len({each[name] for each in settings}) > 1]
+    return [{name: each[name] for name in varied} for each in settings]
+
+
 def _text(value):
     if isinstance(value, bool):
         return "on" if value else "off"
@@ -118,6 +141,7 @@ def _text(value):
 
 
 GUIDE = Recipe()
+OF_DATA = "batch_size", "steps_per_epoch", "epochs", "data", "labels", "noise"  # Not of a network
 _GUIDE = GUIDE.settings()
 
 

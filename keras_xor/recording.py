@@ -23,8 +23,8 @@ _MOST_WEIGHTS = 2**24  # Of all epochs: 64 MiB
 def train_run(recipe=GUIDE, seed=0, file=None, resume=False, callbacks=(), verbose=0):
     """Train the network of a recipe as `build_model` and `train` do, and keep its epochs.
 
-    The model is compiled once for all learning rates, epochs and seeds, so the next run takes a
-    tenth of a second. Several threads may call this at once.
+    The model is compiled once for all learning rates, epochs, labels and seeds, so the next run
+    takes a tenth of a second. Several threads may call this at once.
 
     Args:
         recipe: A `Recipe`. Defaults to the guide's.
@@ -198,7 +198,8 @@ def _idle_models(program_key):
 
 def _program_key(recipe):
     """`recipe` without what its program does not depend on."""
-    return dataclasses.replace(recipe, learning_rate=GUIDE.learning_rate, epochs=GUIDE.epochs)
+    values = ("learning_rate", "epochs", "labels")
+    return dataclasses.replace(recipe, **{name: getattr(GUIDE, name) for name in values})
 
 
 def _reset(model, recipe, seed):

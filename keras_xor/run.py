@@ -57,7 +57,7 @@ class Run:
     @property
     def steps_to_learn(self):
         """The steps done at the first kept epoch from which all points stay right, or `None`."""
-        right = are_right(self.probabilities).all(axis=1)
+        right = are_right(self.probabilities, self.recipe.labels).all(axis=1)
         if self.diverged or not right[-1]:
             return None
         wrong = np.flatnonzero(~right)

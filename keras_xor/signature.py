@@ -1,5 +1,6 @@
 """How a model takes two numbers and what it answers, in the forms in which people build it."""
 
+import inspect
 import math
 
 import keras
@@ -41,8 +42,21 @@ def model_inputs(model, x1, x2):
         )
     elif {*names} != {*columns}:
         columns = dict(zip(names, columns.values(), strict=True))
-    structure = model.inputs[0] if isinstance(model, keras.Sequential) else model.input
+    structure = input_structure(model)
     return keras.tree.map_structure(lambda tensor: _as(columns[tensor.name], tensor), structure)
+
+
+def input_structure(model):
+    """The inputs of a model as it takes them: a tensor, or a list or dict of tensors."""
+    return model.inputs[0] if isinstance(model, keras.Sequential) else model.input
+
+
+def call(model, x, training=False):
+    """The outputs of a model, which may take no argument for `training`, as a subclass may."""
+    options = (
+        {"training": training} if "training" in inspect.signature(model.call).parameters else {}
+    )
+    return model(x, **options)
 
 
 def _size(tensor):
@@ -102,9 +116,9 @@ def _gives_signs(model):
 
     With a cross-entropy, this means nothing, because it takes all numbers below 0 for 0.
     """
-    if _last_activation(model) != "tanh" or "entropy" in _loss_name(model):
+    if _last_activation(model) != "tanh" or "entropy" in loss_name(model):
         return False
-    return bool(np.min(model(model_inputs(model, *TRUTH_TABLE), training=False)) < -0.5)
+    return bool(np.min(call(model, model_inputs(model, *TRUTH_TABLE))) < -0.5)
 
 
 def _last_activation(model):
@@ -115,6 +129,7 @@ def _last_activation(model):
     return getattr(activation, "__name__", type(activation).__name__).lower()
 
 
-def _loss_name(model):
+def loss_name(model):
+    """The name of the loss of a model, or "None"."""
     loss = getattr(model, "loss", None)
     return str(getattr(loss, "name", getattr(loss, "__name__", loss)))

@@ -7,7 +7,7 @@ import keras
 import tensorflow as tf
 
 from keras_xor.checks import KerasXorError
-from keras_xor.data import StackedXorBatches, steps_per_stack
+from keras_xor.data import StackedBatches, steps_per_stack
 from keras_xor.model import build_optimizer, kept_with_model
 from keras_xor.recipe import GUIDE, takes_recipe
 from keras_xor.runtime.interrupts import held_interrupts
@@ -34,15 +34,15 @@ def train(
     verbose=0,
     initial_epoch=0,
 ):
-    """Fit `model` to random XOR batches, in place.
+    """Fit `model` to the batches of a recipe, by default random XOR batches, in place.
 
     Args:
         model: A compiled `keras.Model`, such as `build_model` returns. Its own loss,
             optimizer, metrics, `train_step` and `run_eagerly` are used.
-        recipe: A `Recipe`; only its `epochs`, `steps_per_epoch` and `batch_size` are used.
-            Defaults to the guide's.
-        seed: Seed of the training data, `xor_batches(recipe.batch_size, seed)`. Defaults to
-            `None`: new batches on every call.
+        recipe: A `Recipe`; only its steps and its data are used: `epochs`, `steps_per_epoch`,
+            `batch_size`, `data`, `labels` and `noise`. Defaults to the guide's.
+        seed: Seed of the training data, `keras_xor.data.recipe_batches(recipe, seed)`. Defaults
+            to `None`: new batches on every call.
         steps_per_execution: Batches per execution of the XLA program, at least 1; the last
             execution of an epoch may have fewer. Defaults to `None`: as many as take under
             64 MiB and well under half a second.
@@ -71,7 +71,7 @@ def train(
 
     places = steps_per_epoch, steps_per_execution, seed, initial_epoch
     with (
-        _stacks(model, recipe.batch_size, *places) as stacks,
+        _stacks(model, recipe, *places) as stacks,
         held_interrupts() as raise_held,
         _stacked_training(model, steps_per_execution, stacks),
     ):
@@ -114,10 +114,11 @@ def _check_model(model):
 
 
 @contextlib.contextmanager
-def _stacks(model, batch_size, *places):
+def _stacks(model, recipe, *places):
     """A dataset that no other training uses meanwhile, such as one in a callback."""
-    unused = kept_with_model(model, ("data", batch_size), list)
-    batches = unused.pop() if unused else StackedXorBatches(batch_size)
+    key = "data", recipe.batch_size, recipe.data, recipe.labels, recipe.noise
+    unused = kept_with_model(model, key, list)
+    batches = unused.pop() if unused else StackedBatches(recipe)
     try:
         yield batches(*places)
     finally:
@@ -154,7 +155,7 @@ def _stack_train_function(model, stack_spec):
 
     @functools.cache
     def compiled():  # On the first step, after callbacks may have changed the model.
-        key = "train", stack_spec[1].shape
+        key = "train", *(f"{spec}" for spec in tf.nest.flatten(stack_spec))
         return kept_with_model(model, key, lambda: _compiled_loop(model, stack_spec))
 
     return lambda iterator: compiled()(next(iterator))

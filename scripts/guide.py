@@ -122,7 +122,7 @@ def _(mo):
 
 @app.cell
 def data(keras_xor, run):
-    batches = keras_xor.xor_batches(run.recipe.batch_size, run.seed)
+    batches = keras_xor.data.recipe_batches(run.recipe, run.seed)
     batch, labels = next(iter(batches))
     print("x1", batch["x1"].numpy().ravel())
     print("x2", batch["x2"].numpy().ravel())

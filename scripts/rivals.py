@@ -21,25 +21,19 @@ def seconds_of_epochs(name, recipe, runs=None):
     seeds = range(runs or 1)
     models = [keras_xor.build_model(recipe, seed).get_weights() for seed in seeds]
     weights = [np.stack(weight) for weight in zip(*models, strict=True)] if runs else models[0]
-    sources = [keras_xor.data.random_source(seed) for seed in seeds]
+    drawers = [keras_xor.data.stack_drawer(recipe, seed) for seed in seeds]
     ends = []
     for _ in range(recipe.epochs):
-        stacks = [stack_of(source, recipe) for source in sources]
-        x1, x2, y = (
-            (np.stack(arrays) for arrays in zip(*stacks, strict=True)) if runs else stacks[0]
-        )
-        weights, loss, _ = epoch(weights, ({"x1": x1, "x2": x2}, y), recipe.learning_rate)
+        stacks = [draw(recipe.steps_per_epoch) for draw in drawers]
+        if runs:
+            stack = {name: np.stack([x[name] for x, _ in stacks]) for name in ("x1", "x2")}
+            stack = stack, np.stack([y for _, y in stacks])
+        else:
+            (stack,) = stacks
+        weights, loss, _ = epoch(weights, stack, recipe.learning_rate)
         np.asarray(loss)  # JAX returns before it has finished.
         ends.append(time.perf_counter())
     return [end - start for start, end in itertools.pairwise(ends)]
-
-
-def stack_of(source, recipe):
-    """The batches of an epoch: x1, x2 and y."""
-    data = keras_xor.data
-    words = data.random_words(source, recipe.steps_per_epoch, recipe.batch_size)
-    inputs, y = data.examples(words, recipe.batch_size)
-    return inputs["x1"], inputs["x2"], y
 
 
 def numpy_epoch(weights, stack, learning_rate):

@@ -1,16 +1,15 @@
-"""Train networks with many seeds at once; print how often they learn XOR, and their predictions.
+"""Train networks with many seeds at once; print how often they learn, and their predictions.
 
 Several values of an option mean a study of each of them, and of every combination.
 """
 
+import contextlib
 import sys
 
 import keras_xor
 from keras_xor import cli
 from keras_xor.checks import whole_number
-from keras_xor.recipe import GUIDE
-
-OF_MODELS = "batch_size", "steps_per_epoch", "epochs"
+from keras_xor.recipe import GUIDE, OF_DATA, varied_settings
 
 
 def arguments():
@@ -18,6 +17,8 @@ def arguments():
     cli.add_value(parser, "--seeds", whole_number(1, 10**6), "number of runs", 1_000, "N")
     cli.add_seed(parser, "determines the seeds of the runs")
     cli.add_model(parser, "a compiled Keras model to study in place of the recipe's network", None)
+    help = "the points that --model trains on: a header, and columns of its inputs and labels"
+    cli.add_value(parser, "--points", cli.file_name(".csv"), help)
     cli.add_recipe(parser, several=True)
     cli.add_device(parser)
     help = "address of a Dask scheduler whose workers train, such as tcp://127.0.0.1:8786"
@@ -34,17 +35,20 @@ def arguments():
 
 
 def check_together(parser, args):
-    changes = [recipe.changes() for recipe in args.recipes]
-    varied = [name for name in GUIDE.settings() if len({each.get(name) for each in changes}) > 1]
-    unused = [cli.option_of(name) for each in changes for name in each if name not in OF_MODELS]
+    unused = [name for recipe in args.recipes for name in recipe.changes() if name not in OF_DATA]
+    varied = len(varied_settings(args.recipes)[0])
     if args.model and unused:
-        parser.error(f"--model has its own network, loss and optimizer: leave out {unused[0]}")
+        parser.error(
+            f"--model has its own network, loss and optimizer: leave out {cli.option_of(unused[0])}"
+        )
+    if args.points and not args.model:
+        parser.error("--points are for --model: add it")
     if args.resume and not args.csv:
         parser.error("--resume continues the file from --csv: add --csv")
     if args.device and args.scheduler:
         parser.error("--device is of this machine, but --scheduler trains on others: leave out one")
-    if args.to_file and len(varied) > 4:
-        parser.error(f"--to-file draws up to 4 options with several values, not {len(varied)}")
+    if args.to_file and varied > 4:
+        parser.error(f"--to-file draws up to 4 options with several values, not {varied}")
 
 
 def main(args):
@@ -56,7 +60,7 @@ def main(args):
     if args.to_file:
         keras_xor.plots.save(picture(args, studies), args.to_file)
     if len(studies) > 1:
-        print(map_of(args.recipes, studies))
+        print(map_of(studies))
     else:
         report(studies[0], article_of(args))
     if outputs:
@@ -66,26 +70,35 @@ def main(args):
 
 
 def study(args):
-    """The rows of each recipe."""
-    cells = args.recipes
-    if args.model:
-        model = keras_xor.load_model(args.model)
-        cells = [(recipe, model) for recipe in args.recipes]
-    verbose = 1 if sys.stdout.isatty() else 2 if len(cells) > 1 else 0
+    """The study of each recipe."""
+    scheduler = args.scheduler
+    verbose = 1 if sys.stdout.isatty() else 2 if len(args.recipes) > 1 else 0
     try:
-        return keras_xor.sweep(
-            cells,
-            seeds=args.seeds,
-            seed=args.seed,
-            file=args.csv,
-            resume=args.resume,
-            verbose=verbose,
-            scheduler=args.scheduler,
-        )
+        with contextlib.ExitStack() as stack:
+            return keras_xor.sweep(
+                args.recipes,
+                seeds=args.seeds,
+                seed=args.seed,
+                **what_is_studied(args),
+                file=args.csv,
+                resume=args.resume,
+                verbose=verbose,
+                executor=scheduler
+                and stack.enter_context(keras_xor.study.dask_executor(scheduler)),
+            )
     except KeyboardInterrupt:
         if args.csv:
             raise KeyboardInterrupt(f"continue with {cli.typed_command('--resume')}") from None
         raise
+
+
+def what_is_studied(args):
+    """The model and its points, if they are not a recipe's."""
+    if not args.points:
+        return {"model": args.model}
+    model = keras_xor.files.load_any_model(args.model)
+    x, y = keras_xor.study.read_points(args.points, model)
+    return {"model": args.model, "x": x, "y": y}
 
 
 def article_of(args):
@@ -95,15 +108,15 @@ def article_of(args):
 
 def picture(args, studies):
     if len(studies) > 1:
-        return keras_xor.plots.share_learned(args.recipes, studies)
+        return keras_xor.plots.share_learned(studies)
     return keras_xor.plots.distributions(studies[0], article_of(args))
 
 
-def map_of(recipes, studies):
+def map_of(studies):
     """A table with a line per recipe, with the 95 % interval of the share that learns."""
-    labels = keras_xor.study.labels_of([(recipe, None) for recipe in recipes])
+    labels = varied_settings([study.recipe for study in studies])
     header = *labels[0], "learned, %", "from", "to", "median steps", "median loss"
-    return cli.table(header, *map(line_of, labels, map(keras_xor.study.summary, studies)))
+    return cli.table(header, *map(line_of, labels, (study.summary() for study in studies)))
 
 
 def line_of(label, summary):
@@ -118,14 +131,14 @@ def line_of(label, summary):
     )
 
 
-def report(rows, article):
+def report(study, article):
     """Print what the runs of one recipe gave."""
-    summary = keras_xor.study.summary(rows, article)
+    summary = study.summary(article)
     runs, learned = summary["runs"], summary["learned"]
     low, high = (100 * end for end in summary["interval"])
     print(
-        f"{learned} of {runs} runs learned all four points: {100 * learned / runs:.1f} %, "
-        f"with a 95 % interval from {low:.1f} to {high:.1f} %"
+        f"{learned} of {runs} runs learned all {len(study.points)} points: "
+        f"{100 * learned / runs:.1f} %, with a 95 % interval from {low:.1f} to {high:.1f} %"
     )
     if summary["diverged"] == runs:
         print("All runs diverged: lower the learning rate")
@@ -133,18 +146,28 @@ def report(rows, article):
     if summary["diverged"]:
         print(f"{summary['diverged']} runs diverged and are left out below")
     print()
-    header = "x1", "x2", "5 %", "50 %", "95 %", *(["the article", "percentile"] if article else [])
+    header = "point", "5 %", "50 %", "95 %", *(["the article", "percentile"] if article else [])
     lines = (
-        (*point[-2:], *(f"{y:.5f}" for y in quantiles), *compared(point, article, summary))
-        for point, quantiles in summary["quantiles"].items()
+        (label, *(f"{y:.5f}" for y in quantiles), *compared(name, article, summary))
+        for label, (name, quantiles) in zip(
+            prediction_labels(study), summary["quantiles"].items(), strict=True
+        )
     )
     print(cli.table(header, *lines))
     print()
     steps = summary["median_steps_to_learn"]
     if steps is None:
-        print("The median run did not learn all four points.")
+        print("The median run did not learn all points.")
     else:
-        print(f"The median run learned all four points for good after {steps} steps.")
+        print(f"The median run learned all points for good after {steps} steps.")
+
+
+def prediction_labels(study):
+    """What each prediction is of: a point and its label, and an output if there are several."""
+    outputs = len(study.names) // len(study.points)
+    if outputs == 1:
+        return study.points
+    return [f"{point}, output {n}" for point in study.points for n in range(outputs)]
 
 
 def compared(point, article, summary):

@@ -42,7 +42,7 @@ def main(args):
     if args.csv:
         trained.to_csv(args.csv)
     if not args.quiet:
-        conclude(model, outputs)
+        conclude(model, args.recipe.labels, outputs)
 
 
 def check_unfinished(file, model):
@@ -79,8 +79,9 @@ def train(args, file):
 
 def introduce(args):
     if args.show_batch:
-        x, y = next(iter(keras_xor.xor_batches(args.recipe.batch_size, args.seed)))
-        print(f"The first batch: x1, x2 and y, each {y.dtype.name} of shape {tuple(y.shape)}")
+        x, y = next(iter(keras_xor.data.recipe_batches(args.recipe, args.seed)))
+        kinds = f"x1 and x2 {x['x1'].dtype.name}, y {y.dtype.name}"
+        print(f"The first batch: {kinds}, each of shape {tuple(y.shape)}")
         for name, values in {**x, "y": y}.items():
             print(f"{name:>2} {values.numpy().ravel()}")
         print()
@@ -92,9 +93,9 @@ def introduce(args):
     print(f"Training on {keras_xor.training.device()}, compiled by XLA")
 
 
-def conclude(model, outputs):
+def conclude(model, labels, outputs):
     points = keras_xor.prediction.predictions(model, *keras_xor.data.TRUTH_TABLE)
-    right = sum(point["class"] == (point["x1"] != point["x2"]) for point in points)
+    right = sum(point["class"] == int(label) for point, label in zip(points, labels, strict=True))
     print()
     print(cli.prediction_table(points))
     print()

@@ -13,8 +13,7 @@ EPOCH = Recipe(epochs=1, steps_per_epoch=500, learning_rate=0.1)
 
 
 def stack_of(seed):
-    x1, x2, y = rivals.stack_of(keras_xor.data.random_source(seed), EPOCH)
-    return {"x1": x1, "x2": x2}, y
+    return keras_xor.data.stack_drawer(EPOCH, seed)(EPOCH.steps_per_epoch)
 
 
 @pytest.mark.parametrize("rival", [lambda: rivals.numpy_epoch, rivals.jax_epoch])

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 from conftest import ROOT, one_line
-from test_sweep import own_model
+from test_sweep import own_model, same
 
 import keras_xor
 from keras_xor import Recipe, sweep
-from keras_xor.study import cluster, groups, rows
+from keras_xor.study import chunks, dask_executor
 
 RECIPES = [Recipe(epochs=2, steps_per_epoch=100, learning_rate=rate) for rate in (0.01, 0.3)]
 LONG = [Recipe(epochs=5, learning_rate=rate) for rate in (0.01, 0.3)]
@@ -60,28 +60,28 @@ def worker(scheduler, code=""):
 
 
 def test_two_workers_give_the_rows_of_one_machine(scheduler, tmp_path, monkeypatch):
-    monkeypatch.setattr(groups, "_GROUP", (4, 4))
-    cells = [*RECIPES, (RECIPES[0], own_model(3))]
-    with worker(scheduler), worker(scheduler):
-        there = sweep(cells, seeds=12, file=tmp_path / "there.csv", scheduler=scheduler)
-    assert there == sweep(cells, seeds=12, file=tmp_path / "here.csv")
-    assert (tmp_path / "there.csv").read_bytes() == (tmp_path / "here.csv").read_bytes()
+    monkeypatch.setattr(chunks, "RUNS", (4, 4))
+    files = tmp_path / "there.csv", tmp_path / "here.csv"
+    with worker(scheduler), worker(scheduler), dask_executor(scheduler) as executor:
+        there = sweep(RECIPES, seeds=12, file=files[0], executor=executor)
+        of_model = sweep(RECIPES, seeds=12, model=(model := own_model(3)), executor=executor)
+    assert same(there, sweep(RECIPES, seeds=12, file=files[1]))
+    assert files[0].read_bytes() == files[1].read_bytes()
+    assert same(of_model, sweep(RECIPES, seeds=12, model=model))
 
 
 @pytest.fixture
-def sweep_killing(monkeypatch, scheduler, tmp_path):
-    """Sweep `LONG` on the cluster, and kill a process once the first of six groups is done."""
+def sweep_killing(scheduler, tmp_path):
+    """Sweep `LONG` on the cluster, and kill a process once the first of six chunks is done."""
 
-    def run(process):
-        update = rows.RowsFile.update
-
-        def then_kill(self, finished):
-            update(self, finished)
-            if len(finished) == 1:
+    def run(process, patience=10):
+        def kill(steps_done, steps):
+            if steps_done:
                 process.kill()
 
-        monkeypatch.setattr(rows.RowsFile, "update", then_kill)
-        return sweep(LONG, seeds=600, file=tmp_path / "a.csv", scheduler=scheduler)
+        file = tmp_path / "a.csv"
+        with dask_executor(scheduler, patience) as executor:
+            return sweep(LONG, seeds=600, file=file, executor=executor, on_progress=kill)
 
     return run
 
@@ -90,53 +90,64 @@ def test_a_worker_is_killed(scheduler, sweep_killing):
     with worker(scheduler) as one, worker(scheduler):
         studies = sweep_killing(one)
         assert one.wait() == -signal.SIGKILL
-    assert studies == sweep(LONG, seeds=600)
+    assert same(studies, sweep(LONG, seeds=600))
 
 
-def test_all_workers_are_killed(scheduler, sweep_killing, monkeypatch, tmp_path):
-    monkeypatch.setattr(cluster, "_PATIENCE", 2)
-    complaint = "has no workers: start some with dask"
+def test_all_workers_are_killed(scheduler, sweep_killing, tmp_path):
+    complaint = (
+        f"the cluster at {scheduler} is gone or has no workers: start some with dask worker tcp"
+    )
     with worker(scheduler) as one, pytest.raises(keras_xor.KerasXorError, match=complaint):
-        sweep_killing(one)
-    assert len((tmp_path / "a.csv").read_text().splitlines()) > 200  # It can be continued.
-    assert (tmp_path / "a.study").exists()
+        sweep_killing(one, patience=2)
+    rows = (tmp_path / "a.csv").read_text().splitlines()
+    assert len(rows) > 200
+    assert same(
+        sweep(LONG, seeds=600, file=tmp_path / "a.csv", resume=True), sweep(LONG, seeds=600)
+    )
 
 
-WITHOUT = "import sys; sys.modules['keras_xor'] = None"
-OTHER = """
+PATCHED = """
 import importlib.metadata as metadata
 version = metadata.version
-metadata.version = lambda name: "9.9" if name == "keras_xor" else version(name)
+metadata.version = lambda name: {} if name == {!r} else version(name)
 """
 
 
 @pytest.mark.parametrize(
-    ("code", "complaint"),
-    [
-        (WITHOUT, "install the same versions there as here"),
-        (OTHER, "a worker has keras_xor 9.9, not "),
-        ("import tensorflow; tensorflow.__version__ = '9'", "a worker has tensorflow 9, not "),
-    ],
+    ("package", "version"), [("keras_xor", "[][0]"), ("keras_xor", "'9.9'"), ("tensorflow", "'9'")]
 )
-def test_workers_that_cannot_be_used(scheduler, code, complaint):
-    with worker(scheduler, code), pytest.raises(keras_xor.KerasXorError, match=complaint):
-        sweep(RECIPES, seeds=2, scheduler=scheduler)
+def test_workers_with_other_versions_are_not_used(scheduler, package, version):
+    shown = {"[][0]": "None"}.get(version, version.strip("'"))
+    complaint = rf"\| {package} +\| [\d.]+ +\| [\d.]+ +\| {shown} "
+    with (
+        worker(scheduler, PATCHED.format(version, package)),
+        pytest.raises(keras_xor.KerasXorError, match=complaint),
+        dask_executor(scheduler) as executor,
+    ):
+        sweep(RECIPES, seeds=2, executor=executor)
 
 
-def test_script(script, scheduler, monkeypatch):
-    monkeypatch.setattr(cluster, "_PATIENCE", 1)
+def test_script(script, scheduler):
     options = ("--seeds", 3, "--epochs", 1, "--steps-per-epoch", 9, "--scheduler")
     with worker(scheduler):
         status, output, errors = script("seed_study.py", *options, scheduler)
     assert (status, errors) == (0, "")
     assert " of 3 runs learned" in output
-    status, output, errors = script("seed_study.py", *options, "tcp://127.0.0.1:1")
+    status, output, errors = script("seed_study.py", *options, "nowhere")
     assert (status, output) == (1, "")
-    assert "no scheduler at tcp://127.0.0.1:1" in one_line(errors)
-    assert script("seed_study.py", *options, "nowhere")[0] == 1
+    assert "the cluster at nowhere failed, " in one_line(errors)
+
+
+@pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", None])
+def test_no_scheduler_and_no_workers(scheduler, address):
+    complaint = "Timed out|TimeoutError|has had no workers"
+    with pytest.raises(keras_xor.KerasXorError, match=complaint):  # noqa: SIM117
+        with dask_executor(address or scheduler, patience=1):
+            pass
 
 
 def test_dask_is_not_installed(monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
-    with pytest.raises(keras_xor.KerasXorError, match=r"run pip install -e"):
-        sweep(RECIPES, scheduler="tcp://127.0.0.1:1")
+    with pytest.raises(keras_xor.KerasXorError, match=r"run pip install -e"):  # noqa: SIM117
+        with dask_executor("tcp://127.0.0.1:1"):
+            pass

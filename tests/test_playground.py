@@ -204,10 +204,10 @@ def test_the_outcome(sentence):
 
 
 def test_luck():
-    rows = keras_xor.seed_study(Recipe(hidden_units=2, learning_rate=0.1), 40)
-    summary = keras_xor.study.summary(rows)
+    study = keras_xor.seed_study(Recipe(hidden_units=2, learning_rate=0.1), 40)
+    summary = study.summary()
     run = train_run(Recipe(hidden_units=2, learning_rate=0.1), 0)
-    sentence = playground.luck_of(run, rows)
+    sentence = playground.luck_of(run, study)
     numbers = [float(number) for number in re.findall(r"\d+\.?\d*", sentence)]
     loss = run.history["loss"][-1]
     assert numbers == [
@@ -215,7 +215,7 @@ def test_luck():
         100 * summary["learned"] / 40,
         95,
         *(round(100 * end, 1) for end in summary["interval"]),
-        round(100 * np.mean([row["loss"] > loss for row in rows])),
+        round(100 * np.mean(study.loss > loss)),
     ]
 
 
@@ -266,7 +266,7 @@ def test_presets():
 def test_presets_do_what_they_say():
     recipes = [*presets.GOOD.values(), *(recipe for recipe, *_ in presets.BAD.values())]
     studies = keras_xor.sweep(recipes, seeds=200)
-    learned = [keras_xor.study.summary(rows)["learned"] for rows in studies]
+    learned = [study.learned.sum() for study in studies]
     assert learned[:4] == [200] * 4
     assert learned[4] < 10
     assert 80 < learned[5] < 130
@@ -436,7 +436,7 @@ def in_threads(*functions):
 @pytest.mark.parametrize(
     ("recipe", "sentence"),
     [
-        (dataclasses.replace(SHORT, optimizer="muon"), "A study cannot"),
+        (dataclasses.replace(SHORT, optimizer="schedulefreeadamw"), "A study cannot"),
         (Recipe(hidden_units=256, steps_per_epoch=10_000, batch_size=1), "Was it luck? 200 other"),
     ],
 )
@@ -491,7 +491,7 @@ def test_controls_are_those_of_the_recipe():
     assert value.pop("seed") == 2**70
     assert value.pop("hidden_units") == [4, 30, 0, 0]
     assert Recipe(**value, hidden_units=(4, 30)) == recipe
-    assert playground.panel_of(controls).text.count("<marimo-ui-element") == 15
+    assert playground.panel_of(controls).text.count("<marimo-ui-element") == 18
 
 
 def test_a_page_that_fails_to_parse_is_asked_once_more():

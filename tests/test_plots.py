@@ -18,7 +18,9 @@ from conftest import ROOT, largest_file, one_line
 
 import keras_xor
 from keras_xor import Recipe, plots
-from keras_xor.study import ARTICLE, POINTS
+from keras_xor.study import ARTICLE
+
+POINTS = ["y_00", "y_01", "y_10", "y_11"]
 
 TEXTS = {
     *("x1 (InputLayer)", "x2 (InputLayer)", "pair (Concatenate)", "hidden (Dense)", "y (Dense)"),
@@ -274,15 +276,16 @@ def test_distributions_of_runs_that_all_diverged():
         plots.distributions(runs([np.nan] * 4))
 
 
-def runs(*answers):
-    other = {"seed": 1, "loss": 0.5, "steps_to_learn": None}
-    return [{**other, **dict(zip(POINTS, y, strict=True))} for y in answers]
+def runs(*predictions):
+    nothing = np.zeros(len(predictions))
+    columns = nothing, np.float64(predictions), nothing, nothing, np.isnan(predictions)[:, 0]
+    return keras_xor.Study(Recipe(), "", POINTS, POINTS, *columns)
 
 
 def test_distributions_against_the_runs():
     rng = np.random.default_rng(0)
     answers = rng.normal([0.02, 0.5, 0.97, 0.3], [0.001, 0.1, 0.002, 0.2], (500, 4)).clip(0, 1)
-    chart = plots.distributions([*runs(*answers), *runs([np.nan] * 4)], ARTICLE)
+    chart = plots.distributions(runs(*answers, [np.nan] * 4), ARTICLE)
     rows = data(chart.to_dict(validate=True))
     for point, y in zip(POINTS, answers.T, strict=True):
         bins = [row for row in rows if row["point"] == point and "runs" in row]
@@ -345,7 +348,7 @@ def test_saved_charts(trained, run, tmp_path, kind):
         "curve": (plots.learning_curve(history), ["epoch", "loss", "accuracy", "10,000"], 10_000),
         "distributions": (
             plots.distributions(runs([0.25] * 4, [0.5] * 4), ARTICLE),
-            ["x1 = 0, x2 = 0 (the article: 0.01240)", "x1 = 1, x2 = 1", "probability", "runs"],
+            ["x1 = 0, x2 = 0 (the article: 0.01240)", "x1 = 1, x2 = 1", "prediction", "runs"],
             4 * 40 + 2,
         ),
     }[kind]

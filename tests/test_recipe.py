@@ -25,6 +25,9 @@ def test_the_defaults_are_the_guides():
         "batch_size": 32,
         "steps_per_epoch": 1_000,
         "epochs": 10,
+        "data": "random",
+        "labels": "0110",
+        "noise": 0.0,
     }
 
 

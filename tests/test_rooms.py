@@ -8,7 +8,17 @@ from conftest import ROOT
 PACKAGE = ROOT / "keras_xor"
 # Each may import those before it, and none after it.
 ROOMS = [
-    *("checks", "recipe", "runtime", "data", "model", "training", "signature", "prediction"),
+    *(
+        "checks",
+        "recipe",
+        "runtime",
+        "sampling",
+        "data",
+        "model",
+        "training",
+        "signature",
+        "prediction",
+    ),
     *("files", "run", "recording", "study", "plots", "cli", "playground"),
 ]
 LIGHT = ["checks", "recipe", "runtime", "cli"]  # What a script needs for its --help.

@@ -17,7 +17,6 @@ import keras_xor
 from keras_xor import Recipe
 from keras_xor.cli import prediction_table, table
 from keras_xor.data import TRUTH_TABLE
-from keras_xor.study import POINTS
 
 SCRIPTS = [
     *("train.py", "predict.py", "plot_model.py", "plot_surface.py", "plot_history.py"),
@@ -168,16 +167,18 @@ def test_train_with_every_option(script):
         *("--learning-rate", 0.5, "--seed", 9, "--model", "m.keras", "--show-batch"),
         *("--hidden-units", "4x3", "--activation", "relu", "--initializer", "he_normal"),
         *("--loss", "mse", "--optimizer", "SGD", "--momentum", 0.9, "--nesterov"),
+        *("--data", "shuffled", "--labels", "0001", "--noise", 0.1),
     )
     assert (status, errors) == (0, "")
-    x, y = next(keras_xor.xor_batches(5, seed=9).as_numpy_iterator())
-    for name, values in {**x, "y": y}.items():
-        assert f"{name:>2} {values.ravel()}\n" in output
     recipe = Recipe(
         **{"hidden_units": (4, 3), "activation": "relu", "kernel_initializer": "he_normal"},
         **{"loss": "mean_squared_error", "optimizer": "sgd", "learning_rate": 0.5},
         **{"momentum": 0.9, "nesterov": True, "batch_size": 5, "steps_per_epoch": 30, "epochs": 2},
+        **{"data": "shuffled", "labels": "0001", "noise": 0.1},
     )
+    x, y = next(keras_xor.data.recipe_batches(recipe, seed=9).as_numpy_iterator())
+    for name, values in {**x, "y": y}.items():
+        assert f"{name:>2} {values.ravel()}\n" in output
     assert not {*dataclasses.asdict(recipe).items()} & {*dataclasses.asdict(Recipe()).items()} - {
         ("optimizer", "sgd")
     }
@@ -194,7 +195,8 @@ def test_a_run_of_a_study_can_be_trained_and_drawn(script, tmp_path):
     status, output, errors = script("train.py", *recipe, "--seed", row["seed"])
     assert (status, errors) == (0, "")
     shown = [float(line.split()[2]) for line in output.splitlines() if re.match(r" [01]    ", line)]
-    assert shown == pytest.approx([float(row[point]) for point in POINTS], abs=1e-5)
+    expected = [float(row[f"y_{point}"]) for point in ("00", "01", "10", "11")]
+    assert shown == pytest.approx(expected, abs=1e-5)
     assert script("plot_surface.py", "--run", "--resolution", 5)[0] == 0
     assert script("plot_model.py", "--model", "artifacts/xor.keras", "--to-file", "a.svg")[0] == 0
     assert "hidden_2" in (tmp_path / "a.svg").read_text()

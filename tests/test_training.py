@@ -361,16 +361,17 @@ import keras
 import two_cpus
 import keras_xor
 from keras_xor.runtime import on_device
-from keras_xor.study import groups
+from keras_xor.study.network import Network
 
 devices = []
-rows_of = groups._rows_of
+start = Network.start
 
-def rows(state, answers, seeds):
-    devices.extend(tensor.device for tensor in (*state.weights, *state.optimizer))
-    return rows_of(state, answers, seeds)
+def noted(*arguments):
+    state = start(*arguments)
+    devices.extend(tensor.device for tensor in (*state.trained, *state.optimizer))
+    return state
 
-groups._rows_of = rows
+Network.start = noted
 recipe = keras_xor.Recipe(epochs=1, steps_per_epoch=3)
 for name in ("cpu:0", "cpu:1"):
     with on_device(name):

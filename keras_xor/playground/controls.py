@@ -7,6 +7,14 @@ from keras_xor.runtime import silence
 with notebook_extra():
     from marimo import Html, ui
 
+_LABELS = {
+    "XOR": "0110",
+    "AND": "0001",
+    "OR": "0111",
+    "NAND": "1110",
+    "NOR": "1000",
+    "XNOR": "1001",
+}
 _RATES = [digit * 10.0**power for power in range(-4, 1) for digit in (1, 2, 5)]
 _GRID = (
     "display: grid; gap: 0.4rem 1.4rem; "
@@ -43,6 +51,9 @@ def controls_of(recipe, seed):
                 "steps per epoch", [100, 200, 500, 1000, 2000], recipe.steps_per_epoch
             ),
             "epochs": _slider("epochs", [1, 2, 5, 10, 20, 50, 100], recipe.epochs),
+            "data": _choice("data", checks.DATA, recipe.data),
+            "labels": _labels(recipe.labels),
+            "noise": _slider("noise", [0.0, 0.05, 0.1, 0.2, 0.3, 0.5], recipe.noise),
             "seed": _slider("seed", range(100), seed),
         }
     )
@@ -58,6 +69,12 @@ def panel_of(controls):
 def _units(layer, units):
     least = 1 if layer == 1 else 0
     return _slider(f"units in layer {layer}", range(least, 17), units)
+
+
+def _labels(value):
+    names = {text: name for name, text in _LABELS.items()}
+    name = names.get(value, value)
+    return ui.dropdown(_LABELS | {name: value}, name, label="labels", full_width=True)
 
 
 def _slider(label, steps, value):

@@ -5,7 +5,6 @@ import math
 import numpy as np
 
 from keras_xor.data import are_right
-from keras_xor.study import summary
 
 _SAME = 1e-5  # Probabilities
 _UNDECIDED = 0.1  # Around 0.5, or around the first answers
@@ -25,9 +24,9 @@ def outcome_of(run):
         return "Learned: all four points are right from the start, and stay right."
     if steps:
         return f"Learned: all four points are right after {_steps(steps)}."
+    right = are_right(run.probabilities[-1], run.recipe.labels).sum()
     return (
-        f"Not learned: {are_right(run.probabilities[-1]).sum()} of 4 points are right after "
-        f"{_steps(run.recipe.steps)}. "
+        f"Not learned: {right} of 4 points are right after {_steps(run.recipe.steps)}. "
         f"{_advice(run, loss)}"
     )
 
@@ -56,25 +55,24 @@ def _advice(run, loss):
     return "The loss no longer falls: try more hidden units, or another seed."
 
 
-def luck_of(run, rows):
+def luck_of(run, study):
     """How a run compares with other seeds, in two sentences.
 
     Args:
         run: The `Run`.
-        rows: What `seed_study` returned for its recipe.
+        study: The `Study` of its recipe.
     """
-    result = summary(rows)
+    result = study.summary()
     learned = 100 * result["learned"] / result["runs"]
     low, high = (100 * end for end in result["interval"])
     return (
         f"Of {result['runs']} other seeds, {learned:.1f} % learn "
-        f"(95 % interval {low:.1f} to {high:.1f} %). {_standing(run, rows)}"
+        f"(95 % interval {low:.1f} to {high:.1f} %). {_standing(run, study)}"
     )
 
 
-def _standing(run, rows):
+def _standing(run, study):
     if run.diverged:
         return "This one diverged."
-    loss = run.history["loss"][-1]
-    worse = np.mean([not row["loss"] <= loss for row in rows])  # Also those that are nan.
+    worse = np.mean(~(study.loss <= run.history["loss"][-1]))  # Also those that are nan.
     return f"This one ends with a lower loss than {100 * worse:.0f} % of them."

@@ -3,8 +3,7 @@
 import altair as alt
 
 from keras_xor.checks import KerasXorError
-from keras_xor.study.rows import labels_of
-from keras_xor.study.summary import summary
+from keras_xor.recipe import varied_settings
 
 _MOST_FIELDS = 4
 _LOGARITHMIC = "learning_rate", "batch_size", "steps_per_epoch", "epochs"
@@ -12,12 +11,11 @@ _NUMBERS = (*_LOGARITHMIC, "momentum")
 _COLORS = alt.Scale(scheme="blueorange", domain=[0, 1], domainMid=0.5)
 
 
-def share_learned(recipes, studies):
+def share_learned(studies):
     """Chart the share of runs that learn, for recipes that differ in one to four fields.
 
     Args:
-        recipes: List of `Recipe`s.
-        studies: The list that `keras_xor.sweep` returned for them.
+        studies: List of `Study`s, such as `keras_xor.sweep` returned.
 
     Returns:
         An Altair chart: for one field, a point and Wilson's 95 % interval per recipe; for two, a
@@ -27,26 +25,26 @@ def share_learned(recipes, studies):
     Raises:
         KerasXorError: the recipes differ in another number of fields.
     """
-    labels = labels_of([(recipe, None) for recipe in recipes])
+    labels = varied_settings([study.recipe for study in studies])
     fields = [*labels[0]]
     if not 1 <= len(fields) <= _MOST_FIELDS:
         raise KerasXorError(
             f"recipes must differ in 1 to {_MOST_FIELDS} fields to be charted, not {len(fields)}"
         )
-    rows = [label | _result(rows) for label, rows in zip(labels, studies, strict=True)]
+    rows = [label | _result(study) for label, study in zip(labels, studies, strict=True)]
     chart = _line(*fields, rows) if len(fields) == 1 else _map(fields, rows)
     return chart.properties(
         data={"values": rows},
         title=alt.TitleParams(
-            "How often the network learns XOR",
-            subtitle=f"Share of {len(studies[0])} runs that learn all four points",
+            "How often the network learns",
+            subtitle=f"Share of {len(studies[0])} runs that learn all points",
             anchor="start",
         ),
     )
 
 
-def _result(rows):
-    result = summary(rows)
+def _result(study):
+    result = study.summary()
     low, high = result["interval"]
     runs = result["runs"]
     return {"learned": result["learned"] / runs, "low": low, "high": high, "runs": runs}

@@ -1,49 +1,54 @@
-"""Predictions of many runs at each of the four points."""
+"""Predictions of many runs at each point."""
+
+import re
 
 import altair as alt
 import numpy as np
 
 from keras_xor.checks import KerasXorError
-from keras_xor.study.summary import POINTS
 
 
-def distributions(rows, article=None):
-    """Chart the predictions of many runs at the four points, and those of another run.
+def distributions(study, article=None):
+    """Chart the predictions of many runs, and those of another run.
 
     Args:
-        rows: The list that `keras_xor.seed_study` returned. Runs with a prediction that is
-            not a number are left out.
-        article: Dict of probabilities by point to mark, such as `keras_xor.study.ARTICLE`.
-            Defaults to `None`.
+        study: The `Study`. Runs that diverged are left out.
+        article: Dict of predictions to mark, by the study's names, such as
+            `keras_xor.study.ARTICLE`. Defaults to `None`.
 
     Returns:
-        An `altair.ConcatChart` of four histograms; its rows have the fields point, low,
-        high and runs, or point and article.
+        An `altair.ConcatChart` of a histogram for each prediction; its rows have the fields point,
+        low, high and runs, or point and article.
 
     Raises:
-        KerasXorError: no run is left.
+        KerasXorError: all runs diverged.
     """
     article = article or {}
-    runs = [row for row in rows if all(np.isfinite(row[point]) for point in POINTS)]
-    if not runs:
+    predictions = study.predictions[~study.diverged]
+    if not len(predictions):
         raise KerasXorError("all runs diverged: lower the learning rate")
+    rows = [
+        row
+        for name, y in zip(study.names, predictions.T, strict=True)
+        for row in _histogram_rows(name, y, article)
+    ]
     return alt.concat(
-        *(_histogram(point, article) for point in POINTS),
+        *(_histogram(name, article) for name in study.names),
         columns=2,
         bounds="flush",
         spacing={"row": 70, "column": 50},
-        data={"values": [row for point in POINTS for row in _histogram_rows(runs, point, article)]},
+        data={"values": rows},
         title=alt.TitleParams(
-            f"The same network with {len(runs)} seeds",
-            subtitle="Number of runs per probability."
+            f"The same network with {len(predictions)} seeds",
+            subtitle="Number of runs per prediction."
             + (" Dashed: the single run of the article." if article else ""),
             anchor="start",
         ),
     )
 
 
-def _histogram_rows(runs, point, article):
-    y = np.array([run[point] for run in runs])
+def _histogram_rows(point, y, article):
+    y = y.astype(float)
     width = max(np.ptp(y) / 40, 1e-4)
     first, last = np.floor((y.min() - 0.5) / width), np.ceil((y.max() - 0.5) / width)
     edges = 0.5 + width * np.arange(first, max(last, first + 1) + 1)  # No bin spans 0.5.
@@ -62,7 +67,7 @@ def _histogram(point, article):
         panel.transform_filter("isValid(datum.runs)")
         .mark_bar()
         .encode(
-            x=alt.X("low:Q", bin="binned", title="probability", scale=scale),
+            x=alt.X("low:Q", bin="binned", title="prediction", scale=scale),
             x2="high:Q",
             # A label that extends above the panel would push its title up.
             y=alt.Y("runs:Q", axis=alt.Axis(labelFlush=True, tickMinStep=1)),
@@ -75,8 +80,7 @@ def _histogram(point, article):
         .mark_rule(strokeDash=[4, 2], strokeWidth=1.5)
         .encode(x="article:Q", tooltip="article:Q")
     )
-    x1, x2 = point[-2:]
-    title = f"x1 = {x1}, x2 = {x2}"
+    title = f"x1 = {point[2]}, x2 = {point[3]}" if re.fullmatch(r"y_\d\d", point) else point
     if point in article:
         title += f" (the article: {article[point]:.5f})"
     return alt.layer(bars, rule).properties(

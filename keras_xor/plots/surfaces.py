@@ -11,7 +11,7 @@ _MOST_ROWS = 150_000  # For all surfaces of a chart: some 12 MB.
 
 _SURFACE = {
     "title": alt.TitleParams(
-        "Predicted probability that x1 xor x2 is 1",
+        "Predicted probability of class 1",
         subtitle="The dashed line is 0.5, the dots are the truth table.",
         anchor="start",
     ),

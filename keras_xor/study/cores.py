@@ -1,4 +1,4 @@
-"""Do tasks side by side on all cores."""
+"""Train chunks side by side: on all cores, or by an executor."""
 
 import concurrent.futures
 import os
@@ -8,44 +8,46 @@ import threading
 import tensorflow as tf
 
 from keras_xor.runtime import held_interrupts
+from keras_xor.study.chunks import train_chunk
 
 
-def _ignore(*_):
-    pass
-
-
-def on_all_cores(tasks, done=_ignore, progressed=_ignore):
-    """Do `tasks`, one in a thread per core, and wait for them; Ctrl-C ends the wait at once.
+def finished(chunks, executor=None, progressed=lambda steps: None):
+    """Train chunks, and yield each with its results, in their order; Ctrl-C ends the wait at once.
 
     Args:
-        tasks: Functions of `report` and `stopped`: what to call with the progress made, in any
-            thread, and a `threading.Event` that tells them to return early.
-        done: What to call, in this thread, with the number of a task and its result. Defaults to
-            nothing.
-        progressed: What to call, in this thread, with progress. Defaults to nothing.
+        chunks: List of `Chunk`s.
+        executor: A `concurrent.futures.Executor`. Defaults to `None`: threads on all cores.
+        progressed: What to call, in this thread, with the number of steps done in all runs.
     """
-    device = tf.zeros(()).device  # Threads do not inherit it.
     progress, stopped = queue.SimpleQueue(), threading.Event()
+    device = tf.zeros(()).device  # Threads do not inherit it.
 
-    def start(task):
+    def train_here(chunk):
         with tf.device(device):
-            return task(progress.put, stopped)
+            return train_chunk(chunk, progress.put, stopped)
+
+    def train_there(chunk):
+        future = executor.submit(train_chunk, chunk)
+        future.add_done_callback(lambda _: progress.put(chunk.steps))
+        return future
 
     pool = concurrent.futures.ThreadPoolExecutor(_cores())
+    submit = train_there if executor else lambda chunk: pool.submit(train_here, chunk)
+    futures = [submit(chunk) for chunk in chunks]
     with held_interrupts() as raise_held:
         try:
-            numbers = {pool.submit(start, task): number for number, task in enumerate(tasks)}
-            unfinished = set(numbers)
-            while unfinished:
-                finished, unfinished = concurrent.futures.wait(unfinished, timeout=0.1)
-                while not progress.empty():
-                    progressed(progress.get())
-                for future in finished:
-                    done(numbers[future], future.result())
-                raise_held()
+            for chunk, future in zip(chunks, futures, strict=True):
+                while not future.done() or not progress.empty():
+                    concurrent.futures.wait([future], timeout=0.1)
+                    while not progress.empty():
+                        progressed(progress.get())
+                    raise_held()
+                yield chunk, future.result()
         finally:
             stopped.set()
-            pool.shutdown(wait=False, cancel_futures=True)
+            for future in futures:
+                future.cancel()
+            pool.shutdown(wait=False)
 
 
 def _cores():

@@ -1,68 +1,80 @@
-"""The initial weights of the runs of a study."""
+"""What the runs of a study start with."""
+
+import random
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_xor.checks import KerasXorError
-from keras_xor.study.optimizer import copied
 
-_MANY = 64  # Draws: if all are the same, the seed has no effect.
+class InitialValues:
+    """Draws the first values of a model's variables for many runs.
 
+    If each weight that is trained has an initializer of Keras, kept by its layer under the
+    weight's name, these draw: the k-th that takes a seed gets the k-th 32-bit word of
+    `numpy.random.SeedSequence(seed)`. Otherwise, a run gets the weights of
+    `keras.models.clone_model` after `keras.utils.set_random_seed(seed % 2**32)`.
 
-class InitialWeights:
-    """Draws the initial weights of many runs, each by its layer's own initializer.
-
-    Args:
-        model: A model that `keras_xor.study.network.check_network` accepts.
-
-    Raises:
-        KerasXorError: a weight has no initializer, or one that cannot be given a seed.
+    What is not trained keeps the model's values, except moving averages, which start anew, and the
+    seeds of layers such as Dropout, which differ between runs.
     """
 
     def __init__(self, model):
-        self._weights = [(_initializer(model, w), tuple(w.shape)) for w in model.weights]
-        self._seeded = [_takes_seed(initializer) for initializer, _ in self._weights]
-        seeds = tf.TensorSpec((sum(self._seeded), None, 2), tf.int64)
-        self._program = tf.function(self._draw, autograph=False).get_concrete_function(seeds)
-        self._check()
+        self._model = model
+        self._layers = {id(v): layer for layer in _all_layers(model) for v in layer.weights}
+        self._drawn = [(v, self._initializer(v)) for v in model.trainable_variables]
+        self._by_layers = all(_is_of_keras(initializer) for _, initializer in self._drawn)
+        self._seeded = sum(_takes_seed(initializer) for _, initializer in self._drawn)
+        seeds = tf.TensorSpec((self._seeded, None, 2), tf.int64)
+        self._draw = tf.function(self._draw, autograph=False).get_concrete_function(seeds)
 
     def __call__(self, seeds):
-        """The weights of runs, as arrays `(runs, *shape)` in the order of `model.weights`."""
-        # As in `keras_xor.model`: a word of 32 bits for each initializer that takes a seed.
-        words = np.array(
-            [np.random.SeedSequence(seed).generate_state(sum(self._seeded)) for seed in seeds]
-        )
-        seeds = np.stack([words, np.zeros_like(words)], axis=-1).astype("int64")
-        drawn = iter(self._program(tf.constant(np.moveaxis(seeds, 1, 0))))
+        """Two lists of arrays `(runs, *shape)`: for `trainable_variables`, and for the others."""
+        trained = self._by_initializers(seeds) if self._by_layers else self._by_clones(seeds)
+        kept = enumerate(self._model.non_trainable_variables)
+        return trained, [self._kept(place, variable, seeds) for place, variable in kept]
+
+    def _by_initializers(self, seeds):
+        words = np.array([_words(seed, self._seeded) for seed in seeds], np.int64)
+        drawn = iter(self._draw(tf.constant(np.stack([words, 0 * words], axis=-1).swapaxes(0, 1))))
         return [
             next(drawn).numpy()
-            if seeded
-            else np.stack([np.asarray(initializer(shape, dtype="float32"))] * len(words))
-            for seeded, (initializer, shape) in zip(self._seeded, self._weights, strict=True)
+            if _takes_seed(initializer)
+            else _repeated(initializer(tuple(v.shape), dtype=v.dtype), len(seeds))
+            for v, initializer in self._drawn
         ]
 
     def _draw(self, seeds):
         seeds = iter(tf.unstack(seeds))
         return [
-            tf.map_fn(
-                lambda seed, initializer=initializer, shape=shape: _with_seed(initializer, seed)(
-                    shape, dtype="float32"
-                ),
-                next(seeds),
-                fn_output_signature=tf.float32,
-            )
-            for seeded, (initializer, shape) in zip(self._seeded, self._weights, strict=True)
-            if seeded
+            tf.map_fn(_drawing(v, initializer), next(seeds), fn_output_signature=v.dtype)
+            for v, initializer in self._drawn
+            if _takes_seed(initializer)
         ]
 
-    def _check(self):
-        for (initializer, _), drawn in zip(self._weights, self(range(_MANY)), strict=True):
-            if not _is_of_keras(initializer) and np.all(drawn == drawn[0]):
-                raise KerasXorError(
-                    f"a study cannot draw weights by {_name(initializer)}, which does not depend "
-                    'on a "seed" in its get_config: use an initializer of Keras'
-                )
+    def _by_clones(self, seeds):
+        places = {id(v): place for place, v in enumerate(self._model.weights)}
+        trained = [places[id(v)] for v in self._model.trainable_variables]
+        states, runs = (random.getstate(), np.random.get_state()), []
+        for seed in seeds:
+            keras.utils.set_random_seed(seed % 2**32)
+            weights = keras.models.clone_model(self._model).get_weights()
+            runs.append([weights[place] for place in trained])
+        random.setstate(states[0])
+        np.random.set_state(states[1])
+        return [np.stack(values) for values in zip(*runs, strict=True)]
+
+    def _kept(self, place, variable, seeds):
+        if variable.name == "seed_generator_state":
+            words = [_words(seed, variable.shape[0], place) for seed in seeds]
+            return np.array(words, variable.dtype)
+        value, initializer = variable.value, self._initializer(variable)
+        if initializer and self._layers[id(variable)].trainable:
+            value = initializer(tuple(variable.shape), dtype=variable.dtype)
+        return _repeated(value, len(seeds))
+
+    def _initializer(self, variable):
+        return getattr(self._layers.get(id(variable)), f"{variable.name}_initializer", None)
 
 
 class _Given(keras.random.SeedGenerator):
@@ -75,31 +87,33 @@ class _Given(keras.random.SeedGenerator):
         return self._seed
 
 
-def _initializer(model, weight):
-    """The initializer of a weight, which its layer keeps under the weight's name."""
-    for layer in model._flatten_layers():
-        own = [*layer._trainable_variables, *layer._non_trainable_variables]
-        if any(variable is weight for variable in own):
-            initializer = getattr(layer, f"{weight.name}_initializer", None)
-            if callable(initializer):
-                return initializer
-    raise KerasXorError(
-        f"a study cannot draw the weight {weight.path}, because its layer keeps no initializer of "
-        f"it as {weight.name}_initializer: leave out that layer"
-    )
+def _drawing(variable, initializer):
+    def draw(seed):
+        config = initializer.get_config() | {"seed": _Given(seed)}
+        return type(initializer).from_config(config)(variable.shape, dtype=variable.dtype)
+
+    return draw
+
+
+def _all_layers(model):
+    for layer in model.layers:
+        yield layer
+        if isinstance(layer, keras.Model):
+            yield from _all_layers(layer)
+
+
+def _is_of_keras(initializer):
+    kind = type(initializer)
+    return getattr(keras.initializers, kind.__name__, None) is kind
 
 
 def _takes_seed(initializer):
     return isinstance(initializer, keras.Initializer) and "seed" in initializer.get_config()
 
 
-def _with_seed(initializer, seed):
-    return copied(initializer, seed=_Given(seed))
+def _words(seed, count, *spawn_key):
+    return np.random.SeedSequence(seed, spawn_key=spawn_key).generate_state(count)
 
 
-def _is_of_keras(initializer):
-    return getattr(keras.initializers, _name(initializer), None) is type(initializer)
-
-
-def _name(initializer):
-    return getattr(initializer, "__name__", type(initializer).__name__)
+def _repeated(value, runs):
+    return np.repeat(np.asarray(value)[None], runs, axis=0)

@@ -1,36 +1,18 @@
-"""The XLA program that trains many runs of a network at once."""
+"""The training of many runs of a model at once, for XLA to compile."""
 
-import functools
 from typing import NamedTuple
 
-import keras
-import numpy as np
 import tensorflow as tf
 
-from keras_xor.data import are_right
-from keras_xor.model import kept_with_model
-from keras_xor.study.initial import InitialWeights
-from keras_xor.study.network import (
-    LABELS,
-    POINTS,
-    answers_of,
-    configuration,
-    gives_logits,
-    inputs_of,
-    loss_answers_and_gradients,
-    of_trained,
-    with_trained,
-)
-from keras_xor.study.optimizer import stateless_optimizer
+from keras_xor.study.step import answers, training_step
 from keras_xor.training import LARGEST_LOSS
-
-STEPS = 1_000  # At most, in a call of the program
 
 
 class State(NamedTuple):
-    """Where the runs are. All but `step` have one entry per run."""
+    """Where runs are. All but `step` have one entry per run."""
 
-    weights: list
+    trained: list
+    kept: list
     optimizer: list
     step: tf.Tensor  # Steps done
     last_wrong: tf.Tensor  # The last step before which an answer was wrong, counted from 0
@@ -40,138 +22,100 @@ class State(NamedTuple):
 
 
 class Program:
-    """Trains as many runs of `model` at a time as `runs` says.
+    """Trains runs of a model, all at once.
 
     Args:
         model: A compiled `keras.Model`, which is not changed.
-        runs: Number of runs.
-
-    Raises:
-        KerasXorError: a weight has no initializer, or one that cannot be given a seed.
+        optimizer: Its `stateless_optimizer`.
+        points: The `Points` that it is trained on.
+        map_runs: `keras.ops.vectorized_map`, or `map_in_turn`.
     """
 
-    def __init__(self, model, runs):
-        self._model, self.runs = model, runs
-        self._initial_weights = InitialWeights(model)
-        self._optimizer = stateless_optimizer(
-            model.optimizer,
-            [np.zeros((runs, *weight.shape)) for weight in model.trainable_weights],
-            model.trainable_weights,
-        )
-        self._inputs = inputs_of(model, *POINTS)
-        self._logits = gives_logits(model)
+    def __init__(self, model, optimizer, points, map_runs):
+        self._model, self._optimizer, self._points = model, optimizer, points
+        self._map_runs = map_runs
 
-    def start(self, seeds, values):
-        """The `State` of runs before training.
+    def __call__(self, state, batches, steps, steps_per_epoch, steps_per_execution):
+        """Train on some batches.
 
         Args:
-            seeds: A seed for each run.
-            values: Dict of a "learning_rate" and a "momentum" in place of those of the model's
-                optimizer, or an empty one.
-        """
-        weights = self._initial_weights(seeds)
-        optimizer = stateless_optimizer(
-            self._model.optimizer, of_trained(self._model, weights), self._model.trainable_weights
-        )
-        if values:
-            optimizer.learning_rate = values["learning_rate"]
-            if values["momentum"]:
-                optimizer.momentum.assign(values["momentum"])
-        return State(
-            weights=[tf.constant(weight) for weight in weights],
-            optimizer=[
-                # Keras's default dtype may have changed since the program was compiled.
-                tf.cast(tf.convert_to_tensor(variable.value), own.dtype)
-                for variable, own in zip(
-                    optimizer.variables, self._optimizer.variables, strict=True
-                )
-            ],
-            step=tf.constant(0, tf.int64),
-            last_wrong=tf.zeros(self.runs, tf.int64),
-            losses=tf.zeros(self.runs),
-            loss=tf.zeros(self.runs),
-            diverged=tf.zeros(self.runs, tf.bool),
-        )
-
-    @functools.cached_property
-    def train(self):
-        """The compiled program: a function of the following.
-
-        It returns the new `State` and the answers at the four points, as probabilities.
-
-        Args:
-            state: The `State`.
-            counts: Tensor `(4, runs, STEPS)` of int32: how often each point is in each batch.
+            state: The `State` of the runs.
+            batches: A dict of tensors: "counts", how often each point is in a batch, of shape
+                `(points, runs, steps)`; or "chosen", the numbers of the points in a batch, of
+                shape `(runs, steps, batch_size)`, and "noise", what to add to their inputs, of
+                shape `(runs, steps, batch_size, features)`, or of 0 features.
             steps: How many of these batches to train on.
-            batch_size: Their size.
             steps_per_epoch: That of the recipe.
             steps_per_execution: After how many steps, besides the end of an epoch, `train` looks
-                whether it has diverged.
-        """
-        numbers = [tf.TensorSpec((), tf.int64)] * 4
-        counts = tf.TensorSpec((4, self.runs, STEPS), tf.int32)
-        state = self.start(range(self.runs), {})
-        return tf.function(self._train, jit_compile=True, autograph=False).get_concrete_function(
-            tf.nest.map_structure(tf.type_spec_from_value, state), counts, *numbers
-        )
+                whether a run has diverged.
 
-    def _train(self, state, counts, steps, batch_size, steps_per_epoch, steps_per_execution):
-        # The mean over a batch is the mean over the four points, weighted by these.
-        weights = 4 * tf.cast(tf.transpose(counts), tf.float32) / tf.cast(batch_size, tf.float32)
+        Returns:
+            The `State`; the predictions of each run; and whether they are all right.
+        """
+        batches = _by_step(batches)
 
         def step(number, state):
-            state = self._step(state, weights[number], steps_per_epoch, steps_per_execution)
-            return number + 1, state
+            batch = {name: array[number] for name, array in batches.items()}
+            return number + 1, self._step(state, batch, steps_per_epoch, steps_per_execution)
 
         _, state = tf.while_loop(
-            lambda number, state: number < steps, step, (tf.constant(0, tf.int64), state)
+            lambda number, _: number < steps, step, (tf.constant(0, tf.int64), state)
         )
-        answers = keras.ops.vectorized_map(self._answers, state.weights)
-        return state, tf.sigmoid(answers) if self._logits else answers
+        return state, *self._map_runs(lambda run: self._look(*run), (state.trained, state.kept))
 
-    def _step(self, state, sample_weights, steps_per_epoch, steps_per_execution):
-        losses, answers, gradients = keras.ops.vectorized_map(
-            self._loss_answers_and_gradients, (state.weights, sample_weights)
-        )
-        trained, optimizer = self._optimizer.stateless_apply(
-            state.optimizer, gradients, of_trained(self._model, state.weights)
-        )
-        trained = [*map(_constrained, trained, self._model.trainable_weights)]
-
-        threshold = 0.0 if self._logits else 0.5
-        right = tf.reduce_all(are_right(answers, threshold), axis=1)
+    def _step(self, state, batch, steps_per_epoch, steps_per_execution):
+        runs = state.trained, state.kept, state.optimizer, batch
+        *values, losses, right = self._map_runs(lambda run: self._step_of_a_run(*run), runs)
         in_epoch = state.step % steps_per_epoch
         total = tf.where(in_epoch == 0, 0.0, state.losses) + losses
         done = in_epoch + 1
         mean = total / tf.cast(done, tf.float32)
         looked_at = (done == steps_per_epoch) | (done % steps_per_execution == 0)
-        goes_on = looked_at & ~state.diverged
         return State(
-            weights=with_trained(self._model, state.weights, trained),
-            optimizer=optimizer,
+            *values,
             step=state.step + 1,
             last_wrong=tf.where(right, state.last_wrong, state.step),
             losses=total,
-            loss=tf.where(goes_on, mean, state.loss),
+            loss=tf.where(looked_at & ~state.diverged, mean, state.loss),
             diverged=state.diverged | (looked_at & ~(mean <= LARGEST_LOSS)),
         )
 
-    def _loss_answers_and_gradients(self, run):
-        # The tape is within the map: around it, XLA would compile anew for other batches.
-        weights, sample_weight = run
-        return loss_answers_and_gradients(self._model, weights, self._inputs, LABELS, sample_weight)
+    def _step_of_a_run(self, trained, kept, optimizer, batch):
+        points, values = self._points, (trained, kept, optimizer)
+        if "weights" in batch:
+            x, y = points.inputs(tf.constant(points.x)), points.labels(tf.constant(points.y))
+            *values, loss, outputs = training_step(
+                self._model, self._optimizer, *values, x, y, batch["weights"]
+            )
+            return *values, loss, points.all_right(points.flat(outputs))
+        _, right = self._look(trained, kept)
+        chosen = tf.cast(batch["chosen"], tf.int32)
+        x, y = tf.gather(points.x, chosen), points.labels(tf.gather(points.y, chosen))
+        x = points.inputs(x + batch["noise"] if batch["noise"].shape[1] else x)
+        *values, loss, _ = training_step(self._model, self._optimizer, *values, x, y)
+        return *values, loss, right
 
-    def _answers(self, weights):
-        return answers_of(self._model, weights, self._inputs)
+    def _look(self, trained, kept):
+        points = self._points
+        outputs = answers(self._model, trained, kept, points.inputs(tf.constant(points.x)))
+        flat = points.flat(outputs)
+        return points.predictions(flat), points.all_right(flat)
 
 
-def _constrained(weight, variable):
-    if variable.constraint is None:
-        return weight
-    return keras.ops.vectorized_map(variable.constraint, weight)
+def _by_step(batches):
+    """Batches with the step as their first axis, and the run as the second."""
+    if "counts" in batches:
+        counts = tf.cast(tf.transpose(batches["counts"]), tf.float32)
+        # The mean over a batch is the mean over the points, weighted by these.
+        return {"weights": counts / tf.reduce_mean(counts, axis=-1, keepdims=True)}
+    axes = {name: [1, 0, *range(2, array.ndim)] for name, array in batches.items()}
+    return {name: tf.transpose(array, axes[name]) for name, array in batches.items()}
 
 
-def program_of(model, runs):
-    """The `Program` of a model, made once for as long as the model stays as it is."""
-    key = "study", runs, tf.zeros(()).device, configuration(model)
-    return kept_with_model(model, key, lambda: Program(model, runs))
+def map_in_turn(function, elements):
+    """Like `keras.ops.vectorized_map`, for what that cannot express: one run after the other."""
+    one = tf.nest.map_structure(lambda t: tf.TensorSpec(t.shape[1:], t.dtype), elements)
+    function = tf.function(function, autograph=False).get_concrete_function(one)
+    outputs = function.structured_outputs
+    signature = tf.nest.map_structure(lambda t: tf.TensorSpec(t.shape, t.dtype), outputs)
+    return tf.map_fn(function, elements, fn_output_signature=signature)

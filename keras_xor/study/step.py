@@ -1,0 +1,113 @@
+"""One training step of Keras as a pure function."""
+
+import keras
+import tensorflow as tf
+from keras.src.backend.tensorflow.optimizer import TFOptimizer
+from keras.src.optimizers.base_optimizer import BaseOptimizer
+
+from keras_xor.checks import KerasXorError
+from keras_xor.signature import call
+
+
+class _OnTensors(TFOptimizer):
+    """Has `stateless_apply`, which Keras's optimizers lack on TensorFlow for distributed training.
+
+    These methods are private, and those of Keras's other backends.
+    """
+
+    assign, assign_add = BaseOptimizer.assign, BaseOptimizer.assign_add
+    assign_sub, stateless_apply = BaseOptimizer.assign_sub, BaseOptimizer.stateless_apply
+    _apply_weight_decay = BaseOptimizer._apply_weight_decay
+    _backend_update_step, _var_key = BaseOptimizer._backend_update_step, BaseOptimizer._var_key
+
+
+def stateless_optimizer(model):
+    """An untrained copy of the optimizer of a model, with a `stateless_apply` that works."""
+    optimizer, kind = model.optimizer, type(model.optimizer)
+    # On TensorFlow, Keras runs the first in another order than elsewhere.
+    cannot = issubclass(kind, keras.optimizers.ScheduleFreeAdamW)
+    if cannot or optimizer.gradient_accumulation_steps or optimizer.use_ema:
+        raise KerasXorError(
+            "a study cannot use ScheduleFreeAdamW, gradient_accumulation_steps or use_ema: use "
+            "another optimizer, such as adamw"
+        )
+    new = type(kind.__name__, (kind, _OnTensors), {}).from_config(optimizer.get_config())
+    new.build(model.trainable_variables)
+    return new
+
+
+def training_step(model, optimizer, trained, kept, state, x, y, sample_weight=None):
+    """What a training step of Keras gives.
+
+    Args:
+        model: A compiled `keras.Model`, which is not changed.
+        optimizer: Its `stateless_optimizer`.
+        trained: The values of the model's `trainable_variables`.
+        kept: The values of its `non_trainable_variables`.
+        state: The values of the optimizer's variables.
+        x: A batch of inputs.
+        y: Their labels.
+        sample_weight: Weights of the examples, or `None`.
+
+    Returns:
+        The new values of the variables, as lists; the loss of the batch; and the outputs.
+    """
+    with tf.GradientTape() as tape:
+        tape.watch(trained)
+        with _with_values(model, trained, kept, collect_losses=True) as scope:
+            outputs = call(model, x, training=True)
+            loss = model.compute_loss(x, y, outputs, sample_weight, training=True)
+            scaled = optimizer.scale_loss(loss)
+    kept = [tf.convert_to_tensor(scope.get_current_value(v)) for v in model.non_trainable_variables]
+    gradients = tape.gradient(scaled, trained, unconnected_gradients="zero")
+    trained, state = optimizer.stateless_apply(state, gradients, trained)
+    return [*trained], kept, [*map(tf.convert_to_tensor, state)], tf.cast(loss, "float32"), outputs
+
+
+def answers(model, trained, kept, x):
+    """The outputs of a model with these values of its variables, as for `training_step`."""
+    with _with_values(model, trained, kept):
+        return call(model, x)
+
+
+def _with_values(model, trained, kept, **options):
+    variables = [*model.trainable_variables, *model.non_trainable_variables]
+    mapping = [*zip(variables, [*trained, *kept], strict=True)]
+    return keras.StatelessScope(state_mapping=mapping, **options)
+
+
+# Layers that treat each example by itself, and in the same way at each call
+_PLAIN_LAYERS = (
+    *(keras.layers.InputLayer, keras.layers.Dense, keras.layers.Activation, keras.layers.PReLU),
+    *(keras.layers.ReLU, keras.layers.LeakyReLU, keras.layers.ELU, keras.layers.Softmax),
+    *(keras.layers.Concatenate, keras.layers.Add, keras.layers.Subtract, keras.layers.Multiply),
+    *(keras.layers.Flatten, keras.layers.Reshape, keras.layers.Rescaling),
+)
+# Losses that are, by default, a mean over the examples
+_PLAIN_LOSSES = (
+    *(keras.losses.BinaryCrossentropy, keras.losses.BinaryFocalCrossentropy, keras.losses.Hinge),
+    *(keras.losses.CategoricalCrossentropy, keras.losses.SparseCategoricalCrossentropy),
+    *(keras.losses.MeanSquaredError, keras.losses.MeanAbsoluteError, keras.losses.Huber),
+    *(keras.losses.MeanSquaredLogarithmicError, keras.losses.LogCosh, keras.losses.KLDivergence),
+    *(keras.losses.SquaredHinge, keras.losses.Poisson),
+)
+
+
+def treats_examples_alone(model):
+    """Whether the loss of a batch is plainly the mean of losses its examples would have alone."""
+    functional = type(keras.Model(one := keras.Input(()), one))
+    own_loss = getattr(model.compute_loss, "__func__", None) is not keras.Model.compute_loss
+    if type(model) not in (keras.Sequential, functional) or own_loss:
+        return False
+    plain = (
+        type(layer) in _PLAIN_LAYERS and not getattr(layer, "activity_regularizer", None)
+        for layer in model.layers
+    )
+    return all(plain) and not isinstance(model.loss, list | dict) and _is_mean(model.loss)
+
+
+def _is_mean(loss):
+    loss = keras.losses.get(loss)
+    if type(loss) in _PLAIN_LOSSES:
+        return loss.reduction == "sum_over_batch_size"
+    return loss in [kind().fn for kind in _PLAIN_LOSSES]

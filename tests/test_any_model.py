@@ -1,0 +1,423 @@
+"""Runs of models of many kinds, each against Keras's own `fit` on the same batches."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from conftest import one_line
+from keras import layers, losses, optimizers
+
+import keras_xor
+from keras_xor import Recipe
+from keras_xor.sampling import make_sampler
+from keras_xor.signature import call
+from keras_xor.study.network import Network
+
+STEPS = Recipe(epochs=2, steps_per_epoch=60, batch_size=5)
+Dense = layers.Dense
+
+
+def sequential(*stack, optimizer="adam", loss="binary_crossentropy", last=None, **options):
+    last = Dense(1, "sigmoid") if last is None else last
+    model = keras.Sequential([keras.Input((2,)), *stack, last])
+    model.compile(optimizer=optimizer, loss=loss, **options)
+    return model
+
+
+def two_inputs(structure=dict, names=("x2", "x1")):
+    inputs = {name: keras.Input((1,), name=name) for name in names}
+    pair = layers.Concatenate()([inputs[name] for name in sorted(names)])
+    hidden = Dense(5, "relu", kernel_regularizer=keras.regularizers.L2(0.01))(pair)
+    hidden = Dense(4, kernel_constraint="max_norm")(hidden)
+    model = keras.Model(structure(inputs), Dense(1)(layers.LeakyReLU()(hidden)))
+    model.compile("sgd", losses.BinaryCrossentropy(from_logits=True))
+    return model
+
+
+def frozen():
+    model = sequential(Dense(3, "tanh"), Dense(2, "tanh"))
+    model.layers[0].trainable = False
+    model.compile("rmsprop", "mean_absolute_error")
+    return model
+
+
+def embedding():
+    inputs = keras.Input((2,))
+    x = layers.Flatten()(layers.Embedding(2, 3)(inputs))
+    model = keras.Model(inputs, Dense(1, "sigmoid")(x))
+    model.compile("adam", "mse")
+    return model
+
+
+def nested():
+    inner = keras.Sequential([keras.Input((2,)), Dense(4, "tanh"), layers.BatchNormalization()])
+    return sequential(inner)
+
+
+class OwnLayer(layers.Layer):
+    def build(self, shape):
+        self.factor = self.add_weight(shape=(shape[-1],), initializer="random_normal", name="f")
+
+    def call(self, x):
+        return tf.sin(self.factor * x)
+
+
+class OwnModel(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.hidden, self.y = Dense(4, "tanh"), Dense(1, "sigmoid")
+
+    def call(self, inputs):
+        return self.y(self.hidden(tf.concat([inputs["x1"], inputs["x2"]], axis=1)))
+
+    def get_config(self):
+        return {}
+
+
+def subclassed():
+    model = OwnModel()
+    model.compile("adam", "mse")
+    return model
+
+
+def scheduled():
+    rate = optimizers.schedules.ExponentialDecay(0.1, 50, 0.5)
+    return optimizers.AdamW(rate, clipvalue=0.01)
+
+
+def warm_up():
+    return optimizers.schedules.PiecewiseConstantDecay([5], [1e-7, 0.02])
+
+
+def max_loss(y, p):
+    return tf.reduce_max(abs(y - p)) * (y - p) ** 2
+
+
+def two(kind):
+    return {"last": Dense(2, "softmax"), "loss": kind}
+
+
+MODELS = {
+    "dense": lambda: sequential(Dense(4, "tanh", kernel_initializer="he_normal")),
+    "prelu, layer norm, own loss": lambda: sequential(
+        Dense(3, "tanh", bias_initializer="random_normal"),
+        layers.PReLU(alpha_initializer=keras.initializers.Constant(0.25)),
+        layers.LayerNormalization(),
+        optimizer=optimizers.SGD(0.1, momentum=0.9, nesterov=True),
+        loss=lambda y, p: (y - p) ** 4,
+    ),
+    "schedule": lambda: sequential(Dense(3, "gelu"), optimizer=scheduled()),
+    "inputs x1 and x2, logits, L2, max norm": two_inputs,
+    "a list of inputs": lambda: two_inputs(lambda inputs: [inputs["x2"], inputs["x1"]]),
+    "inputs of other names": lambda: two_inputs(names=("a", "b")),
+    "softmax": lambda: sequential(Dense(4, "relu"), **two("categorical_crossentropy")),
+    "sparse": lambda: sequential(Dense(4, "relu"), **two("sparse_categorical_crossentropy")),
+    "sparse logits": lambda: sequential(
+        Dense(4, "relu"),
+        last=Dense(2),
+        loss=losses.SparseCategoricalCrossentropy(from_logits=True),
+    ),
+    "batch norm": lambda: sequential(Dense(4, "tanh"), layers.BatchNormalization()),
+    "activity regularizer": lambda: sequential(Dense(3, "tanh", activity_regularizer="l2")),
+    "lstm": lambda: sequential(layers.Reshape((2, 1)), layers.LSTM(3)),
+    "conv": lambda: sequential(layers.Reshape((2, 1)), layers.Conv1D(3, 2), layers.Flatten()),
+    "lambda": lambda: sequential(Dense(3), layers.Lambda(lambda x: tf.sin(x))),
+    "frozen": frozen,
+    "frozen batch norm": lambda: sequential(
+        Dense(2, "tanh"), layers.BatchNormalization(trainable=False)
+    ),
+    "nested": nested,
+    "own layer": lambda: sequential(Dense(3, "tanh"), OwnLayer()),
+    "own model": subclassed,
+    "clipnorm": lambda: sequential(Dense(3, "tanh"), optimizer=optimizers.Adam(clipnorm=0.1)),
+    "global clipnorm": lambda: sequential(
+        Dense(3, "tanh"), optimizer=optimizers.SGD(0.5, global_clipnorm=0.1)
+    ),
+    "adafactor": lambda: sequential(Dense(3, "tanh"), optimizer="adafactor"),
+    "muon": lambda: sequential(Dense(3, "tanh"), optimizer=optimizers.Muon(0.01)),
+    "lamb, warm up": lambda: sequential(Dense(3, "tanh"), optimizer=optimizers.Lamb(warm_up())),
+    "sum": lambda: sequential(Dense(3), loss=losses.MeanSquaredError(reduction="sum")),
+    "a loss of the batch": lambda: sequential(Dense(3, "tanh"), loss=max_loss),
+    "dice": lambda: sequential(Dense(3, "tanh"), loss=losses.Dice()),
+    "hinge": lambda: sequential(Dense(3, "tanh"), last=Dense(1, "tanh"), loss="hinge"),
+    "hinge after a batch norm": lambda: sequential(layers.BatchNormalization(), loss="hinge"),
+    "loss weights": lambda: sequential(Dense(3, "tanh"), loss="mse", loss_weights=3.0),
+    "large and relu": lambda: sequential(
+        Dense(64, "relu"), Dense(64, "relu"), last=Dense(1), loss="mse"
+    ),
+    "deep": lambda: sequential(*(Dense(16, "relu") for _ in range(7))),
+    "a tanh and cross-entropy": lambda: sequential(Dense(3, "relu"), last=Dense(1, "tanh")),
+    "float64": lambda: sequential(Dense(3, "tanh", dtype="float64")),
+}
+
+
+def fitted(model, points, run, recipe):
+    """The loss of the last epoch of `fit`, on the batches of a run."""
+    sampler = make_sampler(recipe, run, len(points.x))
+
+    def batches():
+        while True:
+            (chosen,) = sampler.indices(sampler.draw(1))
+            x, y = points.inputs(points.x[chosen]), points.labels(points.y[chosen])
+            yield tuple(x) if isinstance(x, list) else x, y
+
+    example = next(batches())
+    sampler.__init__(recipe.batch_size, run, len(points.x))
+    spec = tf.nest.map_structure(lambda t: tf.TensorSpec(t.shape, t.dtype), example)
+    data = tf.data.Dataset.from_generator(batches, output_signature=spec)
+    options = {"epochs": recipe.epochs, "steps_per_epoch": recipe.steps_per_epoch}
+    return model.fit(data, **options, shuffle=False, verbose=0).history["loss"][-1]
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_run_is_that_of_fit(name):
+    model = MODELS[name]()
+    network = Network(model)
+    before = model.get_weights()
+    study = keras_xor.seed_study(STEPS, seeds=2, seed=3, model=model)
+    assert all(map(np.array_equal, before, model.get_weights()))
+    run, other = 1, MODELS[name]()
+    start = network.start(study.seed.tolist())
+    call(other, network.points.inputs(network.points.x))  # This builds a subclass.
+    for variables, values in (
+        (other.trainable_variables, start.trained),
+        (other.non_trainable_variables, start.kept),
+    ):
+        for variable, value in zip(variables, values, strict=True):
+            variable.assign(value[run])
+    loss = fitted(other, network.points, int(study.seed[run]), STEPS)
+    outputs = network.points.flat(call(other, network.points.inputs(network.points.x)))
+    expected = network.points.predictions(outputs)
+    np.testing.assert_allclose(study.predictions[run], expected, rtol=0, atol=2e-5)
+    assert study.loss[run] == pytest.approx(loss, abs=2e-5)
+
+
+@pytest.mark.parametrize("layer", [layers.Dropout(0.5), layers.GaussianNoise(0.5)])
+def test_runs_have_random_numbers_of_their_own(layer):
+    ones = {"kernel_initializer": "ones"}
+    model = sequential(Dense(4, "tanh", **ones), layer, last=Dense(1, "sigmoid", **ones))
+    study = keras_xor.seed_study(STEPS, seeds=3, model=model)
+    assert len(np.unique(study.predictions[:, 0])) == 3
+    again = keras_xor.seed_study(STEPS, seeds=3, model=model)
+    np.testing.assert_array_equal(again.predictions, study.predictions)
+
+
+def test_weights_without_an_initializer_are_those_of_a_clone():
+    model = MODELS["own layer"]()
+    seeds = [7, 2**60 + 5]
+    trained = Network(model).start(seeds).trained
+    for run, seed in enumerate(seeds):
+        keras.utils.set_random_seed(seed % 2**32)
+        for values, weight in zip(
+            trained, keras.models.clone_model(model).trainable_variables, strict=True
+        ):
+            np.testing.assert_array_equal(values[run], weight)
+
+
+def test_the_random_state_of_the_process_stays():
+    np.random.seed(1)
+    expected = np.random.random()
+    np.random.seed(1)
+    keras_xor.seed_study(STEPS, seeds=2, model=MODELS["own layer"]())
+    assert np.random.random() == expected
+
+
+def test_what_is_frozen_keeps_its_values():
+    """The hidden layer of the book Deep Learning, from which every run finds the output layer."""
+    model = sequential(Dense(2, "relu"), optimizer=optimizers.Adam(0.1))
+    model.layers[0].set_weights([np.ones((2, 2)), np.array([0, -1])])
+    model.layers[0].trainable = False
+    model.compile(model.optimizer, model.loss)
+    study = keras_xor.seed_study(Recipe(epochs=1, data="shuffled"), seeds=20, model=model)
+    assert study.learned.all()
+
+
+def test_moving_averages_start_anew_and_adapted_ones_stay():
+    model = sequential(layers.Normalization(), layers.BatchNormalization())
+    model.layers[0].adapt(np.array([[1, 2], [3, 4], [9, 9]]))
+    model.fit(np.ones((8, 2)), np.ones(8), verbose=0)
+    start = Network(model).start([1, 2])
+    named = zip(model.non_trainable_variables, start.kept, strict=True)
+    for variable, values in named:
+        if "moving" in variable.path:
+            assert np.ptp(values) == 0
+            assert values[0][0] == ("variance" in variable.path)
+        else:
+            np.testing.assert_array_equal(values[1], variable)
+
+
+@pytest.mark.parametrize("batch_size", [3, 4, 32])
+def test_a_batch_size_in_the_shape_of_a_model_is_not_that_of_the_study(batch_size):
+    model = keras.Sequential([Dense(4, "tanh"), Dense(1, "sigmoid")])
+    model.compile("adam", "mse")
+    model.fit(np.ones((8, 2)), np.ones(8), batch_size=4, verbose=0)
+    assert model.inputs[0].shape == (4, 2)
+    steps = Recipe(epochs=1, steps_per_epoch=5, batch_size=batch_size, noise=0.1)
+    assert len(keras_xor.seed_study(steps, seeds=2, model=model)) == 2
+
+
+BITS = np.array([[a, b, c] for a in (0, 1) for b in (0, 1) for c in (0, 1)])
+
+
+def of_points(features, outputs, activation=None, loss="mse"):
+    stack = [Dense(8, "tanh"), Dense(outputs, activation)]
+    model = keras.Sequential([keras.Input((features,)), *stack])
+    model.compile(optimizers.Adam(0.02), loss)
+    return model
+
+
+@pytest.mark.parametrize(
+    ("model", "x", "y"),
+    [
+        (of_points(2, 1, "tanh"), 2 * BITS[:4, 1:] - 1, 2 * (BITS[:4, 1] ^ BITS[:4, 2]) - 1),
+        (of_points(3, 1), BITS, BITS.sum(axis=1) % 2),
+        (of_points(3, 3), BITS, np.stack([BITS.any(1), BITS.all(1), BITS.sum(1) % 2], axis=1)),
+        (of_points(3, 1), BITS, BITS.sum(axis=1)),  # From 0 to 3
+        (
+            of_points(3, 4, "softmax", "sparse_categorical_crossentropy"),
+            *(BITS.tolist(), BITS.sum(axis=1).tolist()),
+        ),
+        (
+            of_points(2, 2, loss=losses.CategoricalCrossentropy(from_logits=True)),
+            *(BITS[:4, 1:], np.eye(2)[BITS[:4, 1] & BITS[:4, 2]]),
+        ),
+    ],
+)
+def test_any_points_and_when_they_are_learned(model, x, y):
+    study = keras_xor.seed_study(Recipe(epochs=3, batch_size=8), 4, model=model, x=x, y=y)
+    assert study.learned.any()
+    targets = np.reshape(np.asarray(y, float), (len(x), -1))
+    if "sparse" in str(model.loss):
+        answers = study.predictions.reshape(4, len(x), -1).argmax(axis=2)
+        right = (answers == targets[:, 0]).all(axis=1)
+    elif study.predictions.shape[1] == len(x) < targets.size:  # The second of two classes
+        right = ((study.predictions > 0.5) == targets[:, 1]).all(axis=1)
+    else:
+        levels = np.unique(targets)
+        answers = study.predictions.reshape(4, *targets.shape, 1)
+        nearest = levels[np.argmin(abs(answers - levels), axis=-1)]
+        right = (nearest == targets).all(axis=(1, 2))
+    np.testing.assert_array_equal(study.learned, right)
+
+
+def test_points_in_the_structure_of_a_model():
+    x1, x2, y = BITS[:4, 1:2], BITS[:4, 2:], BITS[:4, 1] ^ BITS[:4, 2]
+    model = two_inputs()
+    study = keras_xor.seed_study(STEPS, 3, model=model)
+    for x in ({"x1": x1, "x2": x2}, np.hstack([x1, x2])):
+        same = keras_xor.seed_study(STEPS, 3, model=model, x=x, y=y)
+        np.testing.assert_array_equal(same.predictions, study.predictions)
+    assert study.names == ["y_00", "y_01", "y_10", "y_11"]
+    assert study.points[1] == "(0, 1) -> 1"
+
+
+def test_several_output_layers():
+    inputs = keras.Input((2,))
+    hidden = Dense(8, "tanh")(inputs)
+    heads = {name: Dense(1, "sigmoid", name=name)(hidden) for name in ("a", "b")}
+    model = keras.Model(inputs, heads)
+    model.compile(optimizers.Adam(0.05), "binary_crossentropy")
+    x, (a, b) = BITS[:4, 1:], (BITS[:4, 1] & BITS[:4, 2], BITS[:4, 1] | BITS[:4, 2])
+    study = keras_xor.seed_study(STEPS, 3, model=model, x=x, y={"a": a, "b": b})
+    assert study.names[:3] == ["y_00_0", "y_00_1", "y_01_0"]
+    truth = np.stack([a, b], axis=1).ravel()
+    np.testing.assert_array_equal(study.learned, ((study.predictions > 0.5) == truth).all(axis=1))
+    assert study.learned.any()
+
+
+class OwnStep(keras.Sequential):
+    def train_step(self, data):
+        return {}
+
+
+def own_step():
+    model = OwnStep([keras.Input((2,)), Dense(1, "sigmoid")])
+    model.compile(loss="mse")
+    return model
+
+
+@pytest.mark.parametrize(
+    ("make", "options", "complaint"),
+    [
+        (lambda: 3, {}, "must be a keras.Model, not 3"),
+        (lambda: keras.Sequential([keras.Input((2,)), Dense(1)]), {}, "model must be compiled"),
+        (lambda: sequential(loss=None), {}, "model must be compiled, with a loss"),
+        (lambda: of_points(3, 1), {}, "must take two numbers, as two inputs or as one"),
+        (lambda: of_points(2, 3), {}, "more than two outputs: give x and y"),
+        (lambda: of_points(2, 1), {"x": BITS}, "give both, or neither"),
+        (lambda: of_points(2, 1), {"x": BITS, "y": BITS[:, 0]}, "x must have 2 numbers a point"),
+        (lambda: of_points(3, 1), {"x": BITS, "y": BITS}, "y must have 1 numbers a point, not 3"),
+        (lambda: of_points(3, 1), {"x": BITS, "y": [1, 0]}, "x has 8 points, y has 2"),
+        (own_step, {}, "with a train_step of its own"),
+        (embedding, {}, "layers with sparse gradients, such as Embedding"),
+        (lambda: sequential(optimizer="schedulefreeadamw"), {}, "cannot use ScheduleFreeAdamW"),
+        (lambda: sequential(optimizer=optimizers.SGD(use_ema=True)), {}, "or use_ema"),
+        (
+            lambda: sequential(loss=lambda y, p: y.nothing),
+            {},
+            "cannot train this model, AttributeError",
+        ),
+    ],
+)
+def test_what_a_study_cannot_train_is_told_in_one_line(make, options, complaint):
+    with pytest.raises(keras_xor.KerasXorError, match=complaint) as error:
+        keras_xor.seed_study(STEPS, seeds=2, model=make(), **options)
+    assert "\n" not in str(error.value)
+
+
+# The script.
+
+SMALL = ("--epochs", 1, "--steps-per-epoch", 50, "--seeds", 4)
+
+
+def test_script_studies_the_model_of_a_file(script, tmp_path):
+    model = sequential(Dense(2), layers.Dropout(0.1), **two("sparse_categorical_crossentropy"))
+    model.save(tmp_path / "mine.keras")
+    status, output, errors = script(
+        *("seed_study.py", "--model", "mine.keras", *SMALL, "--csv", "a.csv"),
+        *("--batch-size", 1, 8),
+    )
+    assert (status, errors) == (0, "")
+    assert [line.split()[0] for line in output.splitlines()[3:5]] == ["1", "8"]
+    assert "article" not in output
+    steps = Recipe(epochs=1, steps_per_epoch=50, batch_size=8)
+    study = keras_xor.seed_study(steps, seeds=4, model=tmp_path / "mine.keras")
+    lines = (tmp_path / "a.csv").read_text().splitlines()
+    assert [float(line.split(",")[17]) for line in lines[5:]] == pytest.approx(
+        study.predictions[:, 1]
+    )
+    assert lines[1].startswith(",,,,,,,,1,50,1,random,0110,0.0,mine.keras,")
+
+
+def test_script_studies_the_points_of_a_file(script, tmp_path):
+    of_points(3, 1).save(tmp_path / "mine.keras")
+    table = np.column_stack([BITS, BITS.sum(axis=1) % 2])
+    np.savetxt(tmp_path / "p.csv", table, "%d", delimiter=",", header="a,b,c,y", comments="")
+    status, output, errors = script(
+        "seed_study.py", "--model", "mine.keras", "--points", "p.csv", *SMALL
+    )
+    assert (status, errors) == (0, "")
+    assert " of 4 runs learned all 8 points" in output
+    lines = output.splitlines()[3:11]
+    for point, line in zip(table.tolist(), lines, strict=True):
+        a, b, c, y = point
+        assert line.startswith(f"({a}, {b}, {c}) -> {y} ")
+
+
+@pytest.mark.parametrize(
+    ("options", "status", "complaint"),
+    [
+        ("--model nix.keras", 1, "no model at nix.keras"),
+        ("--model mine.keras --activation relu", 2, "--model has its own network, loss and opti"),
+        ("--model mine.keras --points nix.csv", 1, "cannot read nix.csv"),
+        ("--model mine.keras --points bad.csv", 1, "cannot read bad.csv: could not convert string"),
+        ("--points p.csv", 2, "--points are for --model: add it"),
+        ("--labels 011", 2, "--labels: must be four digits of 0 and 1, such as 0110, not '011'"),
+        ("--data sorted", 2, "--data: must be random or shuffled, not 'sorted'"),
+    ],
+)
+def test_script_refuses(script, tmp_path, options, status, complaint):
+    sequential(Dense(2)).save(tmp_path / "mine.keras")
+    (tmp_path / "bad.csv").write_text("a,b,y\n0,0,x\n")
+    assert script("seed_study.py", *options.split())[:2] == (status, "")
+    assert complaint in one_line(script("seed_study.py", *options.split())[2])
