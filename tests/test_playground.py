@@ -255,10 +255,10 @@ def test_presets():
     links = re.findall(r"\]\((.+?)\)", text)
     recipes = [playground.settings_of_address(query_of(link)) for link in links]
     assert [problem for _, _, problem in recipes if problem] == []
-    assert len(set(recipes)) == len(links) == 15
+    assert len(set(recipes)) == len(links) == 18
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| (.+?) \| \[.+\) \| (.+ %) \|$", text, re.MULTILINE)
-    assert len(rows) == 8
+    assert len(rows) == 11
     for where, percentage in rows:
         assert re.search(rf"^\| {re.escape(where)} .+\| {percentage} \(", readme, re.MULTILINE)
 

@@ -8,6 +8,7 @@ from conftest import ROOT
 import keras_xor
 from keras_xor import checks
 
+STUDY = "Seed study: how often does it learn?"
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
@@ -19,14 +20,19 @@ def section(title):
 def test_the_code_in_the_readme_runs(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
 
-    def numbers_printed(title):
+    def last_lines_printed(title):
         blocks = re.findall(r"^```python\n(.+?)^```$", section(title), re.DOTALL | re.MULTILINE)
-        exec("\n".join(blocks), {})
-        last_lines = capsys.readouterr().out.splitlines()[-3:]
+        exec("\n".join(blocks), {"keras_xor": keras_xor})
+        return capsys.readouterr().out.splitlines()[-3:]
+
+    def numbers_printed(title):
+        last_lines = last_lines_printed(title)
         return [float(y) for y in re.findall(r"\d\.\d+", " ".join(last_lines))]
 
     *_, guess_01, guess_00 = numbers_printed("The guide, step by step")
     assert guess_00 < 0.1 < 0.9 < guess_01
+    learned = re.search(r"(\d+) of 200 runs", last_lines_printed(STUDY)[-1])[1]
+    assert int(learned) > 100
     truth_table = numbers_printed("Use")[-4:]
     assert np.array_equal(np.round(truth_table), [0, 1, 1, 0])
     model = keras_xor.load_model("artifacts/xor.keras")
