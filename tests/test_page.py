@@ -217,6 +217,17 @@ def test_every_choice_trains_anew(page):
         page.check(page.wait_for(query))
 
 
+def test_the_truth_table_is_that_of_the_labels(page):
+    query = "labels=0111&noise=0.1&data=shuffled"
+    page.open(query)
+    page.check(page.wait_for(query))
+    marks = page.tab.locator(".xor td:nth-child(5)")
+    assert marks.all_inner_texts() == ["\u2713"] * 4
+    page.control("labels").get_by_role("combobox").select_option("NAND")
+    page.check(page.wait_for(query.replace("0111", "1110")))
+    assert marks.all_inner_texts() == ["\u2713"] * 4
+
+
 def test_nesterov(page):
     page.open("momentum=0.9&steps_per_epoch=100")
     page.control("Nesterov").get_by_role("switch").click()

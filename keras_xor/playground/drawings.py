@@ -21,7 +21,8 @@ def drawing_of(run):
         run: A `Run`.
 
     Returns:
-        A dict: "epochs", a list of those drawn, at most 51; "loss" and "accuracy", lists over all
+        A dict: "labels", those of the four points; "epochs", a list of those drawn, at most 51;
+        "loss" and "accuracy", lists over all
         epochs, with `None` where they are not finite; "units", a list of how many each layer has,
         from the inputs to the output; "output", the probabilities on a grid, of shape
         `(epochs, 41 * 41)` and dtype float32; and lists with an array per layer: "pictures", of
@@ -33,6 +34,7 @@ def drawing_of(run):
     frames = run.evenly(_MOST_FRAMES)
     weights = [weight[frames] for weight in run.weights]
     return {
+        "labels": run.recipe.labels,
         "epochs": run.epochs[frames].tolist(),
         "units": [2, *run.recipe.hidden_units, 1],
         **{name: [*map(_finite, run.history[name])] for name in ("loss", "accuracy")},

@@ -249,7 +249,7 @@ class View {
     this.rows = html("tbody");
     const table = html("table", {}, html("thead", {}, html("tr", {}, ...columns)), this.rows);
     this.surface = html("canvas", {width: SIZE, height: SIZE, class: "surface", role: "img",
-      "aria-label": "The probability that x1 xor x2 is 1: blue below 0.5, orange above"});
+      "aria-label": "The probability of class 1: blue below 0.5, orange above"});
     this.button.onclick = () => this.playing ? this.pause() : this.play();
     this.slider.oninput = () => { this.pause(); this.show(this.slider.valueAsNumber); };
     this.tell(this.surface, (moment, event) => this.underPointer(moment, event));
@@ -383,7 +383,8 @@ class View {
 
   row(x1, x2) {
     const y = this.drawing.probability(this.moment, x1, x2), said = y > 0.5 ? 1 : 0;
-    const cells = [x1, x2, figure(y, 5), said, said === (x1 ^ x2) ? "\u2713" : "\u2717"];
+    const right = said === Number(this.drawing.labels[2 * x1 + x2]);
+    const cells = [x1, x2, figure(y, 5), said, right ? "\u2713" : "\u2717"];
     return html("tr", {}, ...cells.map((cell) => html("td", {}, `${cell}`)));
   }
 }
