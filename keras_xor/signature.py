@@ -16,7 +16,7 @@ def model_inputs(model, x1, x2):
     Args:
         model: A `keras.Model` with two inputs of one number each, or one input of two numbers.
             The inputs are named x1 and x2, or are taken in their order. A model without known
-            inputs, such as a subclass, gets a dict of x1 and x2.
+            inputs, such as a subclass, gets a dict of x1 and x2, or pairs if it is Sequential.
         x1: An array of numbers, of shape `(batch,)` or `(batch, 1)`.
         x2: The same.
 
@@ -30,7 +30,10 @@ def model_inputs(model, x1, x2):
         raise KerasXorError(f"model must be a keras.Model, not {model!r:.80}")
     columns = {"x1": np.reshape(x1, (-1, 1)), "x2": np.reshape(x2, (-1, 1))}
     if not hasattr(model, "inputs"):
-        return {name: column.astype("float32") for name, column in columns.items()}
+        columns = {name: column.astype("float32") for name, column in columns.items()}
+        if isinstance(model, keras.Sequential):
+            return np.concatenate([*columns.values()], axis=1)
+        return columns
     names = [tensor.name for tensor in model.inputs]
     sizes = [*map(_size, model.inputs)]
     if sizes == [2]:

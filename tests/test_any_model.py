@@ -256,6 +256,14 @@ def test_a_batch_size_in_the_shape_of_a_model_is_not_that_of_the_study(batch_siz
     assert len(keras_xor.seed_study(steps, seeds=2, model=model)) == 2
 
 
+def test_a_sequential_that_is_not_built():
+    model = keras.Sequential([Dense(4, "tanh"), Dense(1, "sigmoid")])
+    model.compile("adam", "mse")
+    study = keras_xor.seed_study(STEPS, seeds=2, model=model)
+    same = keras_xor.seed_study(STEPS, seeds=2, model=sequential(Dense(4, "tanh"), loss="mse"))
+    np.testing.assert_array_equal(study.predictions, same.predictions)
+
+
 BITS = np.array([[a, b, c] for a in (0, 1) for b in (0, 1) for c in (0, 1)])
 
 
@@ -304,7 +312,7 @@ def test_points_in_the_structure_of_a_model():
     x1, x2, y = BITS[:4, 1:2], BITS[:4, 2:], BITS[:4, 1] ^ BITS[:4, 2]
     model = two_inputs()
     study = keras_xor.seed_study(STEPS, 3, model=model)
-    for x in ({"x1": x1, "x2": x2}, np.hstack([x1, x2])):
+    for x in ({"x1": x1, "x2": x2}, np.hstack([x1, x2]), BITS[:4, 1:].tolist()):
         same = keras_xor.seed_study(STEPS, 3, model=model, x=x, y=y)
         np.testing.assert_array_equal(same.predictions, study.predictions)
     assert study.names == ["y_00", "y_01", "y_10", "y_11"]

@@ -122,9 +122,10 @@ def read_points(file, model):
 
 def _columns(values, structure, name):
     """Values in a structure as the columns of one array."""
-    own = keras.tree.is_nested(structure) and not isinstance(values, np.ndarray)
-    leaves = [np.asarray(leaf, np.float32) for leaf in keras.tree.flatten(values)] if own else []
-    leaves = leaves or [np.asarray(values, np.float32)]
+    leaves = keras.tree.flatten(values)
+    if not keras.tree.is_nested(structure) or not np.ndim(leaves[0]):
+        leaves = [values]
+    leaves = [np.asarray(leaf, np.float32) for leaf in leaves]
     columns = np.concatenate([leaf.reshape(len(leaf), -1) for leaf in leaves], axis=1)
     sizes = sum(map(_size, keras.tree.flatten(structure)))
     if columns.shape[1] != sizes:
