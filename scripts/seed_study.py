@@ -59,6 +59,8 @@ def main(args):
     studies = study(args)
     if args.to_file:
         keras_xor.plots.save(picture(args, studies), args.to_file)
+    if args.model and len({*args.labels}) == 1:
+        print(f"points: {points_of(studies[0])}\n")
     if len(studies) > 1:
         print(map_of(studies))
     else:
@@ -99,6 +101,11 @@ def what_is_studied(args):
     model = keras_xor.files.load_any_model(args.model)
     x, y = keras_xor.study.read_points(args.points, model)
     return {"model": args.model, "x": x, "y": y}
+
+
+def points_of(study):
+    more = [f"... ({len(study.points)} in all)"] if len(study.points) > 8 else []
+    return ", ".join(study.points[:8] + more)
 
 
 def article_of(args):

@@ -386,7 +386,8 @@ def test_script_studies_the_model_of_a_file(script, tmp_path):
         *("--batch-size", 1, 8),
     )
     assert (status, errors) == (0, "")
-    assert [line.split()[0] for line in output.splitlines()[3:5]] == ["1", "8"]
+    assert "\npoints: (0, 0) -> 0, (0, 1) -> 1, (1, 0) -> 1, (1, 1) -> 0\n\nbatch_size  " in output
+    assert [line.split()[0] for line in output.splitlines()[5:7]] == ["1", "8"]
     assert "article" not in output
     steps = Recipe(epochs=1, steps_per_epoch=50, batch_size=8)
     study = keras_xor.seed_study(steps, seeds=4, model=tmp_path / "mine.keras")
@@ -406,7 +407,7 @@ def test_script_studies_the_points_of_a_file(script, tmp_path):
     )
     assert (status, errors) == (0, "")
     assert " of 4 runs learned all 8 points" in output
-    lines = output.splitlines()[3:11]
+    lines = output.splitlines()[5:13]
     for point, line in zip(table.tolist(), lines, strict=True):
         a, b, c, y = point
         assert line.startswith(f"({a}, {b}, {c}) -> {y} ")
