@@ -43,6 +43,8 @@ def check_together(parser, args):
         )
     if args.points and not args.model:
         parser.error("--points are for --model: add it")
+    if args.points and args.labels != [GUIDE.labels]:
+        parser.error("--points has its own labels: leave out --labels")
     if args.resume and not args.csv:
         parser.error("--resume continues the file from --csv: add --csv")
     if args.device and args.scheduler:

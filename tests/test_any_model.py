@@ -319,6 +319,15 @@ def test_points_in_the_structure_of_a_model():
     assert study.points[1] == "(0, 1) -> 1"
 
 
+@pytest.mark.parametrize("kind", ["categorical_crossentropy", "sparse_categorical_crossentropy"])
+def test_two_outputs_are_told_as_one(kind):
+    study = keras_xor.seed_study(STEPS, 3, model=sequential(Dense(4, "relu"), **two(kind)))
+    assert study.points[:2] == ["(0, 0) -> 0", "(0, 1) -> 1"]
+    assert study.names == ["y_00", "y_01", "y_10", "y_11"]
+    right = ((study.predictions > 0.5) == [0, 1, 1, 0]).all(axis=1)
+    np.testing.assert_array_equal(study.learned, right)
+
+
 def test_several_output_layers():
     inputs = keras.Input((2,))
     hidden = Dense(8, "tanh")(inputs)
@@ -421,6 +430,7 @@ def test_script_studies_the_points_of_a_file(script, tmp_path):
         ("--model mine.keras --points nix.csv", 1, "cannot read nix.csv"),
         ("--model mine.keras --points bad.csv", 1, "cannot read bad.csv: could not convert string"),
         ("--points p.csv", 2, "--points are for --model: add it"),
+        ("--model mine.keras --points p.csv --labels 0001", 2, "--points has its own labels"),
         ("--labels 011", 2, "--labels: must be four digits of 0 and 1, such as 0110, not '011'"),
         ("--data sorted", 2, "--data: must be random or shuffled, not 'sorted'"),
     ],

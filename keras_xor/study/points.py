@@ -74,8 +74,7 @@ class Points:
         label: 0.5 separates 0 and 1, or 0 if they are logits.
         """
         if self._is_choice:
-            target = self.y[:, 0] if self._sparse else np.argmax(self.y, axis=1)
-            right = tf.argmax(flat, axis=1) == target.astype(np.int64)
+            right = tf.argmax(flat, axis=1) == self._classes()
             return tf.reduce_all(right) & tf.reduce_all(tf.math.is_finite(flat))
         levels = np.unique(self.y)
         middles = (levels[1:] + levels[:-1]) / 2 - (0.5 if self._logits else 0)
@@ -103,8 +102,12 @@ class Points:
         return [f"y_{text}_{output}" for text in texts for output in range(flat.shape[1])]
 
     def texts(self):
-        """A text for each point and its labels, such as "(0, 1) -> 1"."""
-        return [f"{_text(x)} -> {_text(y)}" for x, y in zip(self.x, self.y, strict=True)]
+        """A text for each point and its labels, or its class, such as "(0, 1) -> 1"."""
+        labels = self._classes()[:, None] if self._is_choice else self.y
+        return [f"{_text(x)} -> {_text(y)}" for x, y in zip(self.x, labels, strict=True)]
+
+    def _classes(self):
+        return (self.y[:, 0] if self._sparse else np.argmax(self.y, axis=1)).astype(np.int64)
 
 
 def read_points(file, model):
