@@ -8,7 +8,7 @@ from conftest import one_line
 from keras import layers, losses, optimizers
 
 import keras_xor
-from keras_xor import Recipe
+from keras_xor import Recipe, checks
 from keras_xor.sampling import make_sampler
 from keras_xor.signature import call
 from keras_xor.study.network import Network
@@ -142,6 +142,9 @@ MODELS = {
     "hinge": lambda: sequential(Dense(3, "tanh"), last=Dense(1, "tanh"), loss="hinge"),
     "hinge after a batch norm": lambda: sequential(layers.BatchNormalization(), loss="hinge"),
     "loss weights": lambda: sequential(Dense(3, "tanh"), loss="mse", loss_weights=3.0),
+    "an activation of the batch": lambda: sequential(
+        Dense(3, activation=lambda x: x - tf.reduce_mean(x, axis=0))
+    ),
     "large and relu": lambda: sequential(
         Dense(64, "relu"), Dense(64, "relu"), last=Dense(1), loss="mse"
     ),
@@ -340,6 +343,16 @@ def test_several_output_layers():
     truth = np.stack([a, b], axis=1).ravel()
     np.testing.assert_array_equal(study.learned, ((study.predictions > 0.5) == truth).all(axis=1))
     assert study.learned.any()
+
+
+def test_points_stand_for_a_batch_only_in_plain_models():
+    recipes = [Recipe(activation=name) for name in checks.ACTIVATIONS]
+    recipes += [Recipe(loss=name) for name in checks.LOSSES]
+    assert all(Network(keras_xor.build_model(recipe)).weighs for recipe in recipes)
+    plain = ("dense", "inputs x1 and x2, logits, L2, max norm", "softmax", "clipnorm", "deep")
+    own = ("batch norm", "activity regularizer", "lambda", "sum", "dice", "nested", "own layer")
+    assert all(Network(MODELS[name]()).weighs for name in plain)
+    assert not any(Network(MODELS[name]()).weighs for name in (*own, "an activation of the batch"))
 
 
 class OwnStep(keras.Sequential):

@@ -99,11 +99,16 @@ def treats_examples_alone(model):
     own_loss = getattr(model.compute_loss, "__func__", None) is not keras.Model.compute_loss
     if type(model) not in (keras.Sequential, functional) or own_loss:
         return False
-    plain = (
-        type(layer) in _PLAIN_LAYERS and not getattr(layer, "activity_regularizer", None)
-        for layer in model.layers
-    )
-    return all(plain) and not isinstance(model.loss, list | dict) and _is_mean(model.loss)
+    plain = all(map(_is_plain, model.layers))
+    return plain and not isinstance(model.loss, list | dict) and _is_mean(model.loss)
+
+
+def _is_plain(layer):
+    activation = getattr(layer, "activation", None)
+    name = getattr(activation, "__name__", "")
+    own = activation is not None and getattr(keras.activations, name, None) is not activation
+    regularized = getattr(layer, "activity_regularizer", None)
+    return type(layer) in _PLAIN_LAYERS and not own and not regularized
 
 
 def _is_mean(loss):
