@@ -371,3 +371,11 @@ def test_a_file_that_cannot_be_written_is_told_before_training(tmp_path, monkeyp
     monkeypatch.setattr(recording, "train", None)
     with pytest.raises(keras_xor.KerasXorError, match=r"cannot write .*a\.npz \(it is a folder\)"):
         train_run(SHORT, 1, tmp_path / "a.npz")
+
+
+@pytest.mark.parametrize("fields", [{"data": "shuffled"}, {"noise": 0.1, "labels": "0001"}])
+def test_other_data_are_continued_too(tmp_path, fields):
+    file, steps = tmp_path / "a.run.npz", {"steps_per_epoch": 7, "batch_size": 3}
+    train_run(Recipe(**fields, **steps, epochs=2), 5, file)
+    longer = Recipe(**fields, **steps, epochs=4)
+    check_same(train_run(longer, 5, file, resume=True), train_run(longer, 5))
