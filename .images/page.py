@@ -18,7 +18,7 @@ SCRIPT = HERE.parent / "scripts" / "playground.py"
 CLOCK = """() => {
   const root = document.querySelector("marimo-anywidget").shadowRoot;
   const text = (part) => root.querySelector(part).textContent;
-  const drawn = () => text("figcaption") + text("table");
+  const drawn = () => text("figcaption") + text("table") + root.querySelectorAll("canvas").length;
   window.times = [];
   document.addEventListener("keydown", () => {
     const start = performance.now(), before = drawn();
@@ -76,13 +76,13 @@ def wait_for_luck(tab):
     tab.locator(".luck", has_text="95 % interval").wait_for()
 
 
-def slider_of(tab, label):
+def find_slider(tab, label):
     return tab.locator("marimo-slider").filter(has_text=label).get_by_role("slider")
 
 
 def times(tab, label, keys):
     """Milliseconds to the picture, for each key in turn on a slider, with rests between."""
-    slider = slider_of(tab, label)
+    slider = find_slider(tab, label)
     tab.evaluate("window.times.length = 0")
     for number, key in enumerate(keys, start=1):
         slider.focus()
@@ -94,7 +94,7 @@ def times(tab, label, keys):
 
 def drag(tab, label):
     """Press a key on a slider every 30 ms; print how many runs were drawn, and the last delay."""
-    slider = slider_of(tab, label)
+    slider = find_slider(tab, label)
     slider.press("Home")
     tab.wait_for_timeout(1000)
     tab.evaluate(DRAG)

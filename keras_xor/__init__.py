@@ -1,47 +1,22 @@
 """Modeling XOR with a neural network, in Keras.
 
 The guide is in `recipe`, `data`, `model`, `training` and `prediction`, to be read in this order.
-Names and modules that need TensorFlow import it on first use, since that takes seconds.
+`__init__.pyi` lists the public names. What needs TensorFlow is imported on first use.
 """
 
-import importlib
+from typing import Any
 
-from keras_xor.checks import KerasXorError
+import lazy_loader
+
 from keras_xor.recipe import Recipe
-from keras_xor.runtime import keras_backend
+from keras_xor.runtime import set_backend
+from keras_xor.values import KerasXorError
 
-_HOMES = {
-    "xor_batches": "data",
-    "build_model": "model",
-    "train": "training",
-    "predict": "prediction",
-    "Run": "run",
-    "train_run": "recording",
-    "save_model": "files",
-    "load_model": "files",
-    "export": "files",
-    "Study": "study",
-    "seed_study": "study",
-    "sweep": "study",
-}
-_MODULES = {
-    *("data", "model", "training", "prediction", "signature"),
-    *("files", "run", "recording", "playground", "plots", "study"),
-}
-
-__all__ = ["KerasXorError", "Recipe", *_HOMES]
+__version__ = "0.1.0"
+_load, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
 
 
-def __getattr__(name):
-    if name == "__version__":
-        return importlib.import_module("importlib.metadata").version(__name__)
-    home = _HOMES.get(name, name)
-    if home not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    keras_backend()
-    module = importlib.import_module(f"{__name__}.{home}")
-    return getattr(module, name) if name in _HOMES else module
-
-
-def __dir__():
-    return sorted({*globals(), *__all__, *_MODULES, "__version__"})
+def __getattr__(name: str) -> Any:
+    if name in __all__:
+        set_backend()
+    return _load(name)

@@ -3,73 +3,78 @@
 import contextlib
 import dataclasses
 import functools
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
 
-from keras_xor.checks import KerasXorError
+from keras_xor.compiled import build_optimizer
 from keras_xor.files import Throttle, check_writable
-from keras_xor.model import build_model, build_optimizer, clone, kernel_initializers
-from keras_xor.recipe import GUIDE, takes_recipe
+from keras_xor.model import build_model, clone, make_initializers
+from keras_xor.recipe import DEFAULT, Recipe
 from keras_xor.run import Run
 from keras_xor.training import DivergedError, train
+from keras_xor.values import KerasXorError
 
 _MOST_EPOCHS = 1_000  # With their weights
 _MOST_WEIGHTS = 2**24  # Of all epochs: 64 MiB
 
 
-@takes_recipe
-def train_run(recipe=GUIDE, seed=0, file=None, resume=False, callbacks=(), verbose=0):
+def train_run(
+    recipe: Recipe = DEFAULT,
+    seed: int = 0,
+    file: str | Path | None = None,
+    *,
+    resume: bool = False,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    verbose: int = 0,
+) -> Run:
     """Train the network of a recipe as `build_model` and `train` do, and keep its epochs.
 
-    The model is compiled once for all learning rates, epochs, labels and seeds, so the next run
-    takes a tenth of a second. Several threads may call this at once.
+    The program is compiled once for all learning rates, epochs, labels and seeds. Several threads
+    may call this at once.
 
     Args:
-        recipe: A `Recipe`. Defaults to the guide's.
-        seed: Whole number of at least 0 that determines the initial kernels and the batches.
-            Defaults to 0.
-        file: Name of a .npz file to keep the run in. It is written at the end, on the way at the
-            ends of epochs, at most every five seconds, and at Ctrl-C, unless it still has another
-            run. Defaults to `None`.
-        resume: Whether to continue the run in `file`, if there is one, to the same bits as
-            without a break. It may have more epochs now. Defaults to False.
+        recipe: What to train.
+        seed: Determines the initial kernels and the batches.
+        file: A .npz file to keep the run in. It is written at the end, at Ctrl-C, and at the ends
+            of epochs, at most every five seconds.
+        resume: Whether to continue the run in `file`, if there is one, to the same bits as without
+            a break. The recipe may have more epochs now.
         callbacks: See `train`. What they do to the weights at the end of training is not kept.
         verbose: See `train`.
 
     Returns:
-        A `Run`, also if the training diverged. `file` is then left as it was, or removed if this
-        run was in it.
+        The run, also if it diverged. Then `file` is left as it was, or removed if it has this run.
 
     Raises:
-        KerasXorError: `file` cannot be written; or it is to be resumed, but has another run, or
-            none.
+        KerasXorError: `file` cannot be written; or it is to be resumed, but has another run.
     """
-    run = _started(recipe, seed, file, resume)
-    with _model_of(recipe, seed, reuse=not callbacks) as model:
+    run = _load_started(recipe, seed, file, resume)
+    with _borrow_model(recipe, seed, reuse=not callbacks) as model:
         if run:
             run.restore(model)
         recorder = _Recorder(recipe, seed, file, run)
-        try:
-            train(
-                model,
-                recipe,
-                seed,
-                callbacks=[recorder, *(callbacks or ())],
-                verbose=verbose,
-                initial_epoch=run.epochs_done if run else 0,
-            )
-        except DivergedError:
-            pass  # The run tells it.
-        except KeyboardInterrupt:
-            recorder.save_interrupted()
-            raise
+        with contextlib.suppress(DivergedError):  # The run has it.
+            try:
+                train(
+                    model,
+                    recipe,
+                    seed,
+                    callbacks=[recorder, *callbacks],
+                    verbose=verbose,
+                    initial_epoch=run.epochs_done if run else 0,
+                )
+            except KeyboardInterrupt:
+                recorder.save_interrupted()
+                raise
         return recorder.finish()
 
 
-def unfinished_run(file):
-    """The run in a file if it has fewer epochs than its recipe, or else `None`."""
+def find_unfinished(file: str | Path) -> Run | None:
+    """The run in a file if it has fewer epochs than its recipe."""
     try:
         run = Run.load(file)
     except KerasXorError:  # There is none, and what else is there may be replaced.
@@ -77,13 +82,12 @@ def unfinished_run(file):
     return run if run.epochs_done < run.recipe.epochs else None
 
 
-def is_compiled(recipe):
-    """Whether there is a compiled model that `train_run` can use at once for a recipe."""
-    return bool(_idle_models(_program_key(recipe)))
+def has_program(recipe: Recipe) -> bool:
+    """Whether `train_run` can train a recipe without compiling it."""
+    return bool(_list_idle_models(_simplify(recipe)))
 
 
-def _started(recipe, seed, file, resume):
-    """The run in `file` that is to be continued, if there is one."""
+def _load_started(recipe: Recipe, seed: int, file: str | Path | None, resume: bool) -> Run | None:
     if file is None:
         return None
     check_writable(file)
@@ -114,26 +118,24 @@ class _Recorder(keras.callbacks.Callback):
     These epochs are the multiples of a power of two, so a resumed run keeps the same ones.
     """
 
-    def __init__(self, recipe, seed, file, run):
+    def __init__(self, recipe: Recipe, seed: int, file: str | Path | None, run: Run | None) -> None:
         super().__init__()
-        self._recipe, self._seed, self._file = recipe, seed, file
+        self._recipe, self._seed = recipe, seed
+        self._file: Any = file
         self._most = max(1, min(_MOST_EPOCHS, _MOST_WEIGHTS // recipe.parameters))
         self._every = 1
-        self._history = run.history if run else {}
-        self._weights = {}
-        if run:
-            self._weights = dict(
-                zip(run.epochs.tolist(), zip(*run.weights, strict=True), strict=True)
-            )
+        self._history: dict[str, list[float]] = run.history if run else {}
+        kept = zip(run.epochs.tolist(), zip(*run.weights, strict=True), strict=True) if run else ()
+        self._weights = dict(kept)
         self._optimizer_variables = run.optimizer_variables if run else []
         self._in_file = False
         self._throttle = Throttle()
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: Any = None) -> None:
         if not self._weights:
             self._weights[0] = self.model.get_weights()
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         for name, value in logs.items():
             self._history.setdefault(name, []).append(float(value))
         while (epoch + 1) // self._every > self._most:
@@ -144,11 +146,11 @@ class _Recorder(keras.callbacks.Callback):
         if self._file and not self.model.stop_training:
             self._throttle(self._save)
 
-    def _save(self):
-        self._run(self._recipe).save(self._file)
+    def _save(self) -> None:
+        self._make_run(self._recipe).save(self._file)
         self._in_file = True
 
-    def _run(self, recipe):
+    def _make_run(self, recipe: Recipe) -> Run:
         return Run(
             recipe=recipe,
             seed=self._seed,
@@ -158,29 +160,29 @@ class _Recorder(keras.callbacks.Callback):
             optimizer_variables=self._optimizer_variables,
         )
 
-    def save_interrupted(self):
+    def save_interrupted(self) -> None:
         """Save the epochs that are done, unless the file has another run."""
         if self._file and self._history and (self._in_file or not Path(self._file).exists()):
             self._save()
 
-    def finish(self):
+    def finish(self) -> Run:
         """The run after its training, which is saved unless it diverged."""
-        run = self._run(self._recipe)
+        run = self._make_run(self._recipe)
         if run.diverged:
             if self._in_file:
                 Path(self._file).unlink()
             return run
         # A callback may have stopped it early.
-        run = self._run(dataclasses.replace(self._recipe, epochs=run.epochs_done))
+        run = self._make_run(dataclasses.replace(self._recipe, epochs=run.epochs_done))
         if self._file:
             run.save(self._file)
         return run
 
 
 @contextlib.contextmanager
-def _model_of(recipe, seed, reuse):
+def _borrow_model(recipe: Recipe, seed: int, reuse: bool) -> Iterator[keras.Model]:
     """A model as from `build_model`, whose program may be compiled already."""
-    idle = _idle_models(_program_key(recipe))
+    idle = _list_idle_models(_simplify(recipe))
     try:
         model = idle.pop()
     except IndexError:
@@ -192,20 +194,20 @@ def _model_of(recipe, seed, reuse):
 
 
 @functools.lru_cache(maxsize=32)  # TensorFlow keeps some 5 MiB of each.
-def _idle_models(program_key):
+def _list_idle_models(simple_recipe: Recipe) -> list[keras.Model]:
     return []
 
 
-def _program_key(recipe):
-    """`recipe` without what its program does not depend on."""
-    values = ("learning_rate", "epochs", "labels")
-    return dataclasses.replace(recipe, **{name: getattr(GUIDE, name) for name in values})
+def _simplify(recipe: Recipe) -> Recipe:
+    """A recipe without what its program does not depend on."""
+    names = "learning_rate", "epochs", "labels"
+    return dataclasses.replace(recipe, **{name: getattr(DEFAULT, name) for name in names})
 
 
-def _reset(model, recipe, seed):
+def _reset(model: keras.Model, recipe: Recipe, seed: int) -> None:
     """Give a compiled model the weights and the optimizer of `build_model(recipe, seed)`."""
     layers = [layer for layer in model.layers if layer.weights]
-    for layer, initializer in zip(layers, kernel_initializers(recipe, seed), strict=True):
+    for layer, initializer in zip(layers, make_initializers(recipe, seed), strict=True):
         layer.kernel.assign(initializer(layer.kernel.shape))
         layer.bias.assign(np.zeros(layer.bias.shape))
     build_optimizer(model)

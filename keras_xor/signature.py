@@ -1,27 +1,23 @@
-"""How a model takes two numbers and what it answers, in the forms in which people build it."""
+"""How a model takes two numbers, and what its outputs mean."""
 
 import inspect
 import math
+from typing import Any
 
 import keras
 import numpy as np
+from numpy.typing import ArrayLike
 
-from keras_xor.checks import KerasXorError
 from keras_xor.data import TRUTH_TABLE
+from keras_xor.values import KerasXorError
 
 
-def model_inputs(model, x1, x2):
-    """x1 and x2 in the structure that a model takes.
+def make_inputs(model: keras.Model, x1: ArrayLike, x2: ArrayLike) -> Any:
+    """x1 and x2 in the structure that a model takes, with the shapes and dtypes of its inputs.
 
-    Args:
-        model: A `keras.Model` with two inputs of one number each, or one input of two numbers.
-            The inputs are named x1 and x2, or are taken in their order. A model without known
-            inputs, such as a subclass, gets a dict of x1 and x2, or pairs if it is Sequential.
-        x1: An array of numbers, of shape `(batch,)` or `(batch, 1)`.
-        x2: The same.
-
-    Returns:
-        Arrays of the shapes and dtypes of the inputs.
+    It may have two inputs of one number each, named x1 and x2 or taken in their order, or one input
+    of two numbers. A model without known inputs, such as a subclass, gets a dict of x1 and x2, or
+    pairs if it is Sequential.
 
     Raises:
         KerasXorError: the model has other inputs.
@@ -35,7 +31,7 @@ def model_inputs(model, x1, x2):
             return np.concatenate([*columns.values()], axis=1)
         return columns
     names = [tensor.name for tensor in model.inputs]
-    sizes = [*map(_size, model.inputs)]
+    sizes = [_count_numbers(tensor) for tensor in model.inputs]
     if sizes == [2]:
         columns = {names[0]: np.concatenate([*columns.values()], axis=1)}
     elif sizes != [1, 1]:
@@ -45,48 +41,38 @@ def model_inputs(model, x1, x2):
         )
     elif {*names} != {*columns}:
         columns = dict(zip(names, columns.values(), strict=True))
-    structure = input_structure(model)
-    return keras.tree.map_structure(lambda tensor: _as(columns[tensor.name], tensor), structure)
+
+    def shape(tensor: Any) -> np.ndarray:
+        return columns[tensor.name].reshape(-1, *tensor.shape[1:]).astype(tensor.dtype)
+
+    return keras.tree.map_structure(shape, get_input_structure(model))
 
 
-def input_structure(model):
+def get_input_structure(model: keras.Model) -> Any:
     """The inputs of a model as it takes them: a tensor, or a list or dict of tensors."""
     return model.inputs[0] if isinstance(model, keras.Sequential) else model.input
 
 
-def call(model, x, training=False):
+def call_model(model: keras.Model, x: Any, training: bool = False) -> Any:
     """The outputs of a model, which may take no argument for `training`, as a subclass may."""
-    options = (
-        {"training": training} if "training" in inspect.signature(model.call).parameters else {}
-    )
-    return model(x, **options)
+    takes_training = "training" in inspect.signature(model.call).parameters
+    return model(x, training=training) if takes_training else model(x)
 
 
-def _size(tensor):
+def _count_numbers(tensor: Any) -> int | None:
     """How many numbers of an example a tensor holds, or `None` if that is not fixed."""
     shape = tensor.shape[1:]
     return None if None in shape else math.prod(shape)
 
 
-def _as(values, tensor):
-    return values.reshape(-1, *tensor.shape[1:]).astype(tensor.dtype)
-
-
-def probabilities(model, outputs):
-    """The outputs of a model as the probabilities of class 1, where they are something else.
+def to_probabilities(model: keras.Model, outputs: Any) -> np.ndarray:
+    """The outputs of a model for a batch as the probabilities of class 1, of shape `(batch,)`.
 
     Logits go through the sigmoid, or the softmax if there are two. Of two outputs, the second
     counts. A tanh that was trained on -1 and 1 is rescaled to 0 and 1.
 
-    Args:
-        model: The `keras.Model`.
-        outputs: What it returned for a batch: one or two numbers for each example.
-
-    Returns:
-        An array of shape `(batch,)` and dtype float32.
-
     Raises:
-        KerasXorError: there are more outputs.
+        KerasXorError: the model has more outputs.
     """
     outputs = [np.asarray(output, np.float32) for output in keras.tree.flatten(outputs)]
     y = outputs[0].reshape(-1, math.prod(outputs[0].shape[1:]))
@@ -97,34 +83,34 @@ def probabilities(model, outputs):
             f"{', '.join(str((None, *output.shape[1:])) for output in outputs)}"
         )
     if y.shape[1] == 2:
-        return (np.asarray(keras.ops.softmax(y)) if gives_logits(model) else y)[:, 1]
+        return (np.asarray(keras.ops.softmax(y)) if outputs_logits(model) else y)[:, 1]
     y = y[:, 0]
-    if gives_logits(model):
+    if outputs_logits(model):
         return np.asarray(keras.ops.sigmoid(y))
-    return (y + 1) / 2 if _gives_signs(model) else y
+    return (y + 1) / 2 if _outputs_signs(model) else y
 
 
-def gives_logits(model):
-    """Whether the loss of a model takes logits, and its last layer gives them."""
+def outputs_logits(model: keras.Model) -> bool:
+    """Whether a model outputs logits: its loss takes them, and its last layer gives them."""
     losses = keras.tree.flatten(getattr(model, "loss", None))
-    of_logits = any(
+    from_logits = any(
         getattr(loss, "from_logits", getattr(loss, "keywords", {}).get("from_logits"))
         for loss in losses  # A loss of Keras, or a `functools.partial` of one
     )
-    return of_logits and _last_activation(model) not in ("sigmoid", "softmax")
+    return from_logits and _get_last_activation(model) not in ("sigmoid", "softmax")
 
 
-def _gives_signs(model):
-    """Whether a model answers -1 and 1: a tanh below -0.5 at one of the four points.
+def _outputs_signs(model: keras.Model) -> bool:
+    """Whether a model outputs -1 and 1: a tanh below -0.5 at one of the four points.
 
     With a cross-entropy, this means nothing, because it takes all numbers below 0 for 0.
     """
-    if _last_activation(model) != "tanh" or "entropy" in loss_name(model):
+    if _get_last_activation(model) != "tanh" or "entropy" in get_loss_name(model):
         return False
-    return bool(np.min(call(model, model_inputs(model, *TRUTH_TABLE))) < -0.5)
+    return bool(np.min(call_model(model, make_inputs(model, *TRUTH_TABLE))) < -0.5)
 
 
-def _last_activation(model):
+def _get_last_activation(model: keras.Model) -> str:
     layer = model
     while isinstance(layer, keras.Model) and layer.layers:
         layer = layer.layers[-1]
@@ -132,7 +118,7 @@ def _last_activation(model):
     return getattr(activation, "__name__", type(activation).__name__).lower()
 
 
-def loss_name(model):
+def get_loss_name(model: keras.Model) -> str:
     """The name of the loss of a model, or "None"."""
     loss = getattr(model, "loss", None)
     return str(getattr(loss, "name", getattr(loss, "__name__", loss)))

@@ -2,196 +2,151 @@
 
 import contextlib
 import functools
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import keras
 import tensorflow as tf
 
-from keras_xor.checks import KerasXorError
-from keras_xor.data import StackedBatches, steps_per_stack
-from keras_xor.model import build_optimizer, kept_with_model
-from keras_xor.recipe import GUIDE, takes_recipe
+from keras_xor.compiled import build_optimizer, keep_with_model
+from keras_xor.data import stacked_batches
+from keras_xor.recipe import DEFAULT, Recipe
 from keras_xor.runtime.interrupts import held_interrupts
+from keras_xor.values import KerasXorError
 
-LARGEST_LOSS = 1e6  # Means logits in the millions; a model that learns has a loss below 1.
+LARGEST_LOSS = 1e6  # A model that learns has a loss below 1.
 
 
 class DivergedError(KerasXorError):
     """Training diverged: in this epoch, counted from 1, it had this loss."""
 
-    def __init__(self, epoch, loss):
+    def __init__(self, epoch: int, loss: float) -> None:
         super().__init__(
             f"training diverged in epoch {epoch} with a loss of {loss:.3g}: lower the learning rate"
         )
 
 
-@takes_recipe
 def train(
-    model,
-    recipe=GUIDE,
-    seed=None,
-    steps_per_execution=None,
-    callbacks=None,
-    verbose=0,
-    initial_epoch=0,
-):
-    """Fit `model` to the batches of a recipe, by default random XOR batches, in place.
+    model: keras.Model,
+    recipe: Recipe = DEFAULT,
+    seed: int | None = None,
+    *,
+    steps_per_execution: int | None = None,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    verbose: int = 0,
+    initial_epoch: int = 0,
+) -> keras.callbacks.History:
+    """Fit a model to the batches of a recipe, as `model.fit` does, but many steps at a time.
 
     Args:
-        model: A compiled `keras.Model`, such as `build_model` returns. Its own loss,
-            optimizer, metrics, `train_step` and `run_eagerly` are used.
-        recipe: A `Recipe`; only its steps and its data are used: `epochs`, `steps_per_epoch`,
-            `batch_size`, `data`, `labels` and `noise`. Defaults to the guide's.
-        seed: Seed of the training data, `keras_xor.data.recipe_batches(recipe, seed)`. Defaults
-            to `None`: new batches on every call.
-        steps_per_execution: Batches per execution of the XLA program, at least 1; the last
-            execution of an epoch may have fewer. Defaults to `None`: as many as take under
-            64 MiB and well under half a second.
-        callbacks: List of `keras.callbacks.Callback`, or `None`. The batch hooks are
-            called once per execution of the XLA program, by default once per epoch. A
-            learning rate set in one applies to the whole next execution, and
-            `TensorBoard(update_freq=100)`, which counts batches, counts one per epoch. With
-            `steps_per_execution=100` they are called every 100 batches. Ctrl-C takes
-            effect after an execution and its callbacks.
-        verbose: See `keras.Model.fit`. Defaults to 0, silent.
-        initial_epoch: Number of epochs already done, 0 to `recipe.epochs`; training continues
-            with the batches that follow. Defaults to 0.
-
-    Returns:
-        The `keras.callbacks.History`: `history["loss"]` and `history["accuracy"]`
-        are means over all steps of each epoch.
+        model: A compiled model with the inputs x1 and x2, such as `build_model` returns. Its own
+            loss, optimizer, metrics, `train_step` and `run_eagerly` are used.
+        recipe: Its data and its steps are used.
+        seed: Determines the batches. With `None`, they are new on every call.
+        steps_per_execution: Steps in one execution of the XLA program, after which the batch hooks
+            of callbacks are called and Ctrl-C takes effect. The default is a whole epoch, or a
+            part of it that takes under half a second.
+        verbose: 0 is silent, 1 draws a progress bar, 2 prints a line for each epoch.
+        initial_epoch: Epochs already done, whose batches are skipped.
 
     Raises:
-        KerasXorError: `model` is not compiled or has other inputs than x1 and x2; or training
-            diverged: the loss is not a number or is above 10**6.
+        KerasXorError: the model has other inputs.
+        DivergedError: the loss is not a number, or above a million.
     """
-    _check_model(model)
-    epochs, steps_per_epoch = recipe.epochs, recipe.steps_per_epoch
-    steps_per_execution = steps_per_execution or steps_per_stack(steps_per_epoch, recipe.batch_size)
-    verbose = 1 if verbose == "auto" else verbose
-
-    places = steps_per_epoch, steps_per_execution, seed, initial_epoch
-    with (
-        _stacks(model, recipe, *places) as stacks,
-        held_interrupts() as raise_held,
-        _stacked_training(model, steps_per_execution, stacks),
-    ):
+    _check_inputs(model)
+    steps = steps_per_execution or choose_steps_per_execution(recipe)
+    stacks = stacked_batches(recipe, seed, steps, initial_epoch)
+    with held_interrupts() as raise_held, _looped(model, steps, stacks.element_spec):
         history = model.fit(
             stacks.prefetch(1),
-            epochs=epochs,
+            epochs=recipe.epochs,
             initial_epoch=initial_epoch,
-            steps_per_epoch=steps_per_epoch,
+            steps_per_epoch=recipe.steps_per_epoch,
             shuffle=False,
             callbacks=_Callbacks(
-                callbacks,
+                [*callbacks],
                 raise_held,
                 add_history=True,
                 add_progbar=verbose != 0,
                 verbose=verbose,
-                epochs=epochs,
-                steps=steps_per_epoch,
+                epochs=recipe.epochs,
+                steps=recipe.steps_per_epoch,
                 model=model,
             ),
         )
-    if diverged(loss := history.history.get("loss", [0.0])[-1]):
+    if is_diverged(loss := history.history.get("loss", [0.0])[-1]):
         raise DivergedError(history.epoch[-1] + 1, loss)
     return history
 
 
-def diverged(loss):
+def choose_steps_per_execution(recipe: Recipe) -> int:
+    """Steps that split an epoch evenly, at most 2**15 with 2**22 examples."""
+    most = max(1, min(2**15, 2**22 // recipe.batch_size))
+    executions = -(-recipe.steps_per_epoch // most)
+    return -(-recipe.steps_per_epoch // executions)
+
+
+def is_diverged(loss: float) -> bool:
     """Whether a loss is not a number or above a million."""
     return not loss <= LARGEST_LOSS
 
 
-def _check_model(model):
-    if not model.compiled:
-        raise KerasXorError("model must be compiled: call model.compile first")
-    names = {tensor.name for tensor in getattr(model, "inputs", [])}
-    if isinstance(model, keras.Sequential) or names - {"x1", "x2"}:
-        raise KerasXorError(
-            "model must have the inputs x1 and x2, as build_model makes it: train others by "
-            "model.fit"
-        )
+def _check_inputs(model: keras.Model) -> None:
+    if {tensor.name for tensor in getattr(model, "inputs", [])} - {"x1", "x2"}:
+        raise KerasXorError("model must have the inputs x1 and x2: train others by model.fit")
 
 
 @contextlib.contextmanager
-def _stacks(model, recipe, *places):
-    """A dataset that no other training uses meanwhile, such as one in a callback."""
-    key = "data", recipe.batch_size, recipe.data, recipe.labels, recipe.noise
-    unused = kept_with_model(model, key, list)
-    batches = unused.pop() if unused else StackedBatches(recipe)
-    try:
-        yield batches(*places)
-    finally:
-        unused.append(batches)
-
-
-def device():
-    """The name of the device that `train` runs on, such as "cpu:0" or "gpu:0"."""
-    kind, number = tf.zeros(()).device.lower().split(":")[-2:]
-    return f"{kind}:{number}"
-
-
-@contextlib.contextmanager
-def _stacked_training(model, steps_per_execution, stacks):
-    """Make `fit` train `model` one stack at a time within the block."""
+def _looped(model: keras.Model, steps: int, stack_spec: Any) -> Iterator[None]:
+    """Make `fit` train a model on a stack of batches at a time within the block."""
     before = model.steps_per_execution, model.train_function
     build_optimizer(model)  # `fit` does so in its program, where its copies of weights are lost.
     try:
-        model.train_function = _stack_train_function(model, stacks.element_spec)
-        model.steps_per_execution = steps_per_execution
+        model.train_function = functools.partial(_train_stack, model, stack_spec)
+        model.steps_per_execution = steps
         yield
     finally:
         model.steps_per_execution, model.train_function = before
 
 
-def _stack_train_function(model, stack_spec):
-    """The function that `fit` calls for each `steps_per_execution` steps: one XLA program.
-
-    Keras's own train function enters XLA once per step, which costs far more than a step of
-    this size. Here the loop around the same `train_step` is compiled too.
-    """
+def _train_stack(model: keras.Model, stack_spec: Any, iterator: Iterator) -> Any:
+    """What `fit` calls for every `steps_per_execution` steps."""
+    stack = next(iterator)
     if model.run_eagerly:
-        return lambda iterator: _train_eagerly(model, next(iterator))
-
-    @functools.cache
-    def compiled():  # On the first step, after callbacks may have changed the model.
-        key = "train", *(f"{spec}" for spec in tf.nest.flatten(stack_spec))
-        return kept_with_model(model, key, lambda: _compiled_loop(model, stack_spec))
-
-    return lambda iterator: compiled()(next(iterator))
+        for batch in tf.data.Dataset.from_tensor_slices(stack):
+            logs = model.train_step(batch)
+        return logs
+    loop = keep_with_model(model, f"{stack_spec}", lambda: _compile_loop(model, stack_spec))
+    return loop(stack)
 
 
-def _compiled_loop(model, stack_spec):
-    batch_spec = tf.nest.map_structure(
-        lambda spec: tf.TensorSpec(spec.shape[1:], spec.dtype), stack_spec
-    )
+def _compile_loop(model: keras.Model, stack_spec: Any) -> Callable:
+    """One XLA program that runs the model's own `train_step` on each batch of a stack.
+
+    Keras's own train function enters XLA for each step, which costs far more than a small step.
+    """
+    batch_spec = tf.nest.map_structure(lambda s: tf.TensorSpec(s.shape[1:], s.dtype), stack_spec)
     train_step = tf.function(model.train_step, autograph=False).get_concrete_function(batch_spec)
 
     @tf.function(input_signature=[stack_spec], jit_compile=model.jit_compile, autograph=False)
-    def train_stack(stack):
-        no_logs = tf.nest.map_structure(
-            lambda spec: tf.zeros(spec.shape, spec.dtype), train_step.structured_outputs
+    def train_stack(stack: Any) -> Any:
+        logs = tf.nest.map_structure(
+            lambda s: tf.zeros(s.shape, s.dtype), train_step.structured_outputs
         )
-        return tf.foldl(lambda logs, batch: train_step(batch), stack, initializer=no_logs)
+        return tf.foldl(lambda _, batch: train_step(batch), stack, initializer=logs)
 
     return train_stack.get_concrete_function()
-
-
-def _train_eagerly(model, stack):
-    for batch in tf.data.Dataset.from_tensor_slices(stack):
-        logs = model.train_step(batch)
-    return logs
 
 
 class _Callbacks(keras.callbacks.CallbackList):
     """Ends a shorter last execution with its epoch, and training on divergence or Ctrl-C."""
 
-    def __init__(self, callbacks, raise_held, **options):
+    def __init__(self, callbacks: list, raise_held: Callable[[], None], **options: Any) -> None:
         super().__init__(callbacks, **options)
         self._raise_held = raise_held
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         super().on_train_batch_end(min(batch, self.params["steps"] - 1), logs)
-        if diverged(float(logs.get("loss", 0.0))):
+        if is_diverged(float(logs.get("loss", 0.0))):
             self.model.stop_training = True
         self._raise_held()

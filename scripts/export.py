@@ -2,11 +2,11 @@
 
 import keras_xor
 from keras_xor import cli
-from keras_xor.checks import export_suffix
+from keras_xor.values import parse_export_suffix
 
 
 def arguments():
-    parser = cli.Parser(description=__doc__)
+    parser = cli.Parser(__doc__, "export.py --to-file artifacts/xor.tflite")
     cli.add_model(parser)
     help = "where to write it: .onnx, .tflite, or a new folder"
     cli.add_value(parser, "--to-file", export_file, help, "artifacts/xor.onnx")
@@ -14,7 +14,7 @@ def arguments():
 
 
 def export_file(text):
-    export_suffix(text)
+    parse_export_suffix(text)
     return text
 
 

@@ -18,11 +18,12 @@ def _():
     import_keras()  # Silently
 
     import keras
+    import tensorflow as tf
 
     import keras_xor
     from keras_xor import cli, playground
 
-    return cli, keras, keras_xor, mo, playground
+    return cli, keras, keras_xor, mo, playground, tf
 
 
 @app.cell(hide_code=True)
@@ -38,29 +39,23 @@ def _(mo):
 
 @app.cell(hide_code=True)
 def _(mo, playground):
-    recipe, seed, problem = playground.settings_of_address(mo.query_params().to_dict())
-    mo.callout(problem, kind="warn") if problem else None
-    return recipe, seed
+    *_settings, _problem = playground.parse_query(mo.query_params().to_dict())
+    controls, view = playground.make_controls(*_settings), playground.View(*_settings)
+    _warning = [mo.callout(_problem, kind="warn")] if _problem else []
+    mo.vstack([*_warning, playground.make_panel(controls), view])
+    return controls, view
 
 
 @app.cell(hide_code=True)
-def _(playground, recipe, seed):
-    controls = playground.controls_of(recipe, seed)
-    panel = playground.panel_of(controls)
-    return controls, panel
-
-
-@app.cell(hide_code=True)
-def _(mo, panel, playground):
-    view = playground.View()
-    mo.vstack([panel, view])
-    return (view,)
+def _(controls, view):
+    settings = view.read(controls.value)
+    return (settings,)
 
 
 @app.cell(hide_code=True)
 def _(mo):
     mo.md("""
-    The large square shows the probability at each point of the unit square: orange above 0.5, and
+    The large square shows the prediction at each point of the unit square: orange above 0.5, and
     blue below. In the network, orange lines are positive weights, blue lines are negative ones, and
     thick lines are large ones. The picture of a unit shows its output over the unit square: orange
     where it is above its output without any input, and blue where it is below. The small square
@@ -77,7 +72,7 @@ def _(mo):
 
 @app.cell(hide_code=True)
 def _(mo, playground):
-    mo.md(playground.presets_text())
+    mo.md(playground.write_presets())
     return
 
 
@@ -86,25 +81,34 @@ def _(mo):
     mo.md("""
     ## The network
 
-    One dense layer cannot learn XOR, because no straight line separates (0, 1) and (1, 0) from
-    (0, 0) and (1, 1). Two layers can. The two operands are two inputs, and a `Concatenate` layer
-    joins them into one vector. Axon pipes one layer into the next. Keras's functional API calls
-    each layer on the output of the one before.
+    The four points of the truth table are the corners of a square. One dense layer draws one
+    straight line through it, and no line separates (0, 1) and (1, 0) from (0, 0) and (1, 1). Two
+    layers can: each hidden unit draws a line of its own, and the output combines them.
 
-    All code on this page follows the controls: `run` is what the section "Training" gives.
+    The two bits are two inputs, which a `Concatenate` layer joins into one vector. Axon pipes one
+    layer into the next. Keras's functional API calls each layer on the output of the one before.
+
+    The code from here on follows the controls.
     """)
     return
 
 
 @app.cell
-def network(keras, run):
+def network(keras, recipe, seed):
+    keras.utils.set_random_seed(seed)
     x1 = keras.Input(shape=(1,), name="x1")
     x2 = keras.Input(shape=(1,), name="x2")
     x = keras.layers.Concatenate(name="pair")([x1, x2])
-    for number, units in enumerate(run.recipe.hidden_units, start=1):
-        hidden = keras.layers.Dense(units, run.recipe.activation, name=f"hidden_{number}")
-        x = hidden(x)
-    y = keras.layers.Dense(1, activation="sigmoid", name="y")(x)
+    for number, units in enumerate(recipe.hidden_units, start=1):
+        x = keras.layers.Dense(
+            units,
+            activation=recipe.activation,
+            kernel_initializer=recipe.kernel_initializer,
+            name=f"hidden_{number}",
+        )(x)
+    y = keras.layers.Dense(
+        1, activation="sigmoid", kernel_initializer=recipe.kernel_initializer, name="y"
+    )(x)
     model = keras.Model(inputs={"x1": x1, "x2": x2}, outputs=y, name="xor")
     model.summary()
     return (model,)
@@ -115,19 +119,21 @@ def _(mo):
     mo.md("""
     ## Training data
 
-    XOR is known, so the examples can be drawn at random: one batch after another, without end.
+    XOR is known, so the examples can be drawn at random: one batch after another, without end. An
+    epoch is then a number of steps that we choose, after which Keras reports. The bits are of dtype
+    uint8, a byte each. Keras converts them to the float32 of its inputs.
     """)
     return
 
 
 @app.cell
-def data(keras_xor, run):
-    batches = keras_xor.data.recipe_batches(run.recipe, run.seed)
+def data(keras_xor, recipe, seed):
+    batches = keras_xor.data.recipe_batches(recipe, seed)
     batch, labels = next(iter(batches))
     print("x1", batch["x1"].numpy().ravel())
     print("x2", batch["x2"].numpy().ravel())
     print(" y", labels.numpy().ravel())
-    return
+    return (batches,)
 
 
 @app.cell(hide_code=True)
@@ -143,32 +149,54 @@ def _(mo):
 
 
 @app.cell
-def compilation(keras, model, run):
-    optimizer = keras.optimizers.get(run.recipe.optimizer)
-    optimizer.learning_rate = run.recipe.learning_rate
-    model.compile(optimizer, loss=run.recipe.loss, metrics=["accuracy"], jit_compile=True)
+def compilation(keras_xor, model, recipe):
+    model.compile(
+        keras_xor.model.make_optimizer(recipe),
+        loss=recipe.loss,
+        metrics=["accuracy"],
+        jit_compile=True,
+    )
     return
 
 
 @app.cell(hide_code=True)
-def _(mo, run):
+def _(mo, recipe):
     mo.md(f"""
-    Now `model.fit(batches, epochs={run.recipe.epochs},
-    steps_per_epoch={run.recipe.steps_per_epoch})` would train this model, at about a millisecond a
-    step. `keras_xor.train` also calls `fit`, but compiles the loop over the steps together with the
-    step, which is some 300 times faster.
-
-    This cell trains so whenever a control changes. It does what `keras_xor.build_model` and
-    `keras_xor.train` do, keeps the weights of every epoch, and draws them.
+    Now `model.fit(batches, epochs={recipe.epochs}, steps_per_epoch={recipe.steps_per_epoch})` would
+    train this model, at about a millisecond a step. Most of that is spent between the steps. This
+    model trains on a stack of batches in each step, and enters XLA once for all of them:
     """)
     return
 
 
 @app.cell
-def training(controls, mo, view):
-    run = view.train(**controls.value)
-    mo.stop(run is None)  # The view says why.
-    return (run,)
+def looped(keras, tf):
+    class Looped(keras.Model):
+        def train_step(self, stack):
+            step = super().train_step
+            first = tf.nest.map_structure(lambda x: x[0], stack)
+            rest = tf.nest.map_structure(lambda x: x[1:], stack)
+            return tf.foldl(lambda _, batch: step(batch), rest, initializer=step(first))
+
+    return
+
+
+@app.cell(hide_code=True)
+def _(mo):
+    mo.md("""
+    `keras_xor.train` does the same for any model, and is some 300 times faster than `fit`.
+    `keras_xor.train_run` builds the model of a recipe, trains it so, and keeps the weights of every
+    epoch. This cell runs whenever a control changes, and the view above draws the run:
+    """)
+    return
+
+
+@app.cell
+def training(keras_xor, settings, view):
+    run = keras_xor.train_run(*settings)
+    view.show(run)
+    recipe, seed = run.recipe, run.seed  # In all other cells
+    return recipe, run, seed
 
 
 @app.cell(hide_code=True)
@@ -176,8 +204,8 @@ def _(mo):
     mo.md("""
     ## Predictions
 
-    The trained network gives the probability at any point, not only at 0 and 1, because it is a
-    continuous function. The square of orange and blue above shows them over the unit square.
+    The trained network predicts at any point, not only at 0 and 1, because it is a continuous
+    function. The large square above shows its predictions over the unit square.
     """)
     return
 
@@ -196,7 +224,7 @@ def _(mo):
 
     One run says little about a recipe. One second after the last change, this cell trains the
     recipe with 200 other seeds by `keras_xor.seed_study`, in the background. The line below the
-    pictures says how many of them learn, and where this seed stands.
+    pictures tells how many of them learn, and how this seed compares.
     """)
     return
 
@@ -211,18 +239,20 @@ def luck(mo, run, view):
 @app.cell(hide_code=True)
 def _(mo):
     mo.md("""
-    ## Take it along
+    ## The whole program
 
-    On the command line and in Python, this is the run above:
+    This is the run above in plain Keras, with today's numbers, to be copied as it stands. It gives
+    the same weights. Below it is the same with this package, as a command and in Python.
     """)
     return
 
 
 @app.cell(hide_code=True)
-def _(cli, mo, playground, run):
-    command = cli.command(run.recipe, run.seed)
-    lines = playground.python_lines(run.recipe, run.seed)
-    mo.md(f"```sh\n{command}\n```\n\n```python\n{lines}\n```")
+def _(cli, mo, playground, recipe, seed):
+    _plain = f"```python\n{playground.write_keras(recipe, seed)}\n```"
+    _command = f"```sh\n{cli.write_command(recipe, seed)}\n```"
+    _package = f"```python\n{playground.write_python(recipe, seed)}\n```"
+    mo.md(f"{_plain}\n\n{_command}\n\n{_package}")
     return
 
 
@@ -231,10 +261,10 @@ def _(mo, playground, run):
     mo.hstack(
         [
             mo.download(
-                lambda name=name: playground.file_of(run, name),
+                lambda name=name: playground.make_file(run, name),
                 filename=name,
                 label=label,
-                disabled=not playground.can_be_taken(run, name),
+                disabled=not playground.can_download(run, name),
             )
             for name, label in playground.FILES.items()
         ],
@@ -248,7 +278,7 @@ def _(mo, playground, run):
 def _(mo, playground, run, study, view):
     if not mo.running_in_notebook():  # As a program
         study.join()
-        print(playground.outcome_of(run), view.luck, sep="\n")
+        print(playground.describe_outcome(run), view.luck, sep="\n")
     return
 
 

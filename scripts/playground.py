@@ -4,15 +4,15 @@ from pathlib import Path
 
 import keras_xor
 from keras_xor import cli
-from keras_xor.checks import whole_number
+from keras_xor.values import int_parser
 
 NOTEBOOK = Path(__file__).with_name("guide.py")
 
 
 def arguments():
-    parser = cli.Parser(description=__doc__)
+    parser = cli.Parser(__doc__, "playground.py --port 0 --no-browser")
     help = "port to listen on, 0 for any that is free"
-    cli.add_value(parser, "--port", whole_number(0, 65535), help, 2719, "N")
+    cli.add_value(parser, "--port", int_parser(0, 65535), help, 2719, "N")
     parser.add_argument("--no-browser", action="store_true", help="only print the address")
     return parser.parse_args()
 

@@ -5,7 +5,7 @@ from keras_xor import cli
 
 
 def arguments():
-    parser = cli.Parser(description=__doc__)
+    parser = cli.Parser(__doc__, "plot_history.py --to-file artifacts/history.svg")
     cli.add_run(parser, "a run written by train.py", default=cli.RUN_FILE)
     cli.add_chart(parser, "artifacts/history.png")
     return parser.parse_args()
@@ -13,7 +13,7 @@ def arguments():
 
 def main(args):
     history = keras_xor.Run.load(args.run).history
-    keras_xor.plots.save(keras_xor.plots.learning_curve(history), args.to_file)
+    keras_xor.plots.save_chart(keras_xor.plots.plot_history(history), args.to_file)
     print(f"picture: {args.to_file}")
 
 

@@ -2,18 +2,18 @@
 
 import keras_xor
 from keras_xor import cli
-from keras_xor.checks import whole_number
+from keras_xor.values import int_parser
 
 
 def arguments():
-    parser = cli.Parser(description=__doc__)
+    parser = cli.Parser(__doc__, "plot_model.py --rankdir LR")
     cli.add_model(parser, "any Keras model; default: an untrained network", default=None)
-    pictures = cli.file_name(".png", ".svg", ".pdf")
+    pictures = cli.path_parser(".png", ".svg", ".pdf")
     help = "where to write the picture: .png, .svg or .pdf"
     cli.add_value(parser, "--to-file", pictures, help, "artifacts/model.png")
     help = "direction of the graph; default: %(default)s"
     parser.add_argument("--rankdir", choices=("TB", "LR", "BT", "RL"), default="TB", help=help)
-    cli.add_value(parser, "--dpi", whole_number(1, 600), "dots per inch of a .png", 200, "N")
+    cli.add_value(parser, "--dpi", int_parser(1, 600), "dots per inch of a .png", 200, "N")
     return parser.parse_args()
 
 

@@ -2,11 +2,11 @@
 
 import keras_xor
 from keras_xor import cli
-from keras_xor.checks import whole_number
+from keras_xor.values import int_parser
 
 
 def arguments():
-    parser = cli.Parser(description=__doc__)
+    parser = cli.Parser(__doc__, "plot_surface.py --run --to-file artifacts/surface.html")
     source = parser.add_mutually_exclusive_group()
     cli.add_model(source)
     help = (
@@ -15,7 +15,7 @@ def arguments():
     )
     cli.add_run(source, help, nargs="?", const=cli.RUN_FILE)
     cli.add_chart(parser, "artifacts/surface.png")
-    cli.add_value(parser, "--resolution", whole_number(2, 200), "points on each axis", 50, "N")
+    cli.add_value(parser, "--resolution", int_parser(2, 200), "points on each axis", 50, "N")
     return parser.parse_args()
 
 
@@ -23,11 +23,11 @@ def main(args):
     plots = keras_xor.plots
     if args.run:
         moving = args.to_file.suffix in (".html", ".json")
-        draw = plots.surface_by_epoch if moving else plots.surface_multiples
+        draw = plots.plot_surface_by_epoch if moving else plots.plot_surface_multiples
         chart = draw(keras_xor.Run.load(args.run), args.resolution)
     else:
-        chart = plots.surface(keras_xor.load_model(args.model), args.resolution)
-    plots.save(chart, args.to_file)
+        chart = plots.plot_surface(keras_xor.load_model(args.model), args.resolution)
+    plots.save_chart(chart, args.to_file)
     print(f"picture: {args.to_file}")
 
 

@@ -4,14 +4,14 @@ import json
 
 import keras_xor
 from keras_xor import cli
-from keras_xor.checks import real_number
+from keras_xor.values import float_parser
 
 
 def arguments():
-    parser = cli.Parser(description=__doc__)
+    parser = cli.Parser(__doc__, "predict.py --x1 0 0.5 --x2 1 0.5 --json")
     for name in ("--x1", "--x2"):
         help = "numbers, as many as for the other input"
-        cli.add_value(parser, name, real_number(-1e30, 1e30), help, metavar="NUMBER", nargs="+")
+        cli.add_value(parser, name, float_parser(-1e30, 1e30), help, metavar="NUMBER", nargs="+")
     parser.set_defaults(x1=[], x2=[])
     parser.add_argument("--json", action="store_true", help="print a JSON array")
     cli.add_model(parser)
@@ -25,15 +25,12 @@ def arguments():
 
 def main(args):
     x1, x2 = (args.x1, args.x2) if args.x1 else keras_xor.data.TRUTH_TABLE
-    predictions = keras_xor.prediction.predictions(keras_xor.load_model(args.model), x1, x2)
-    if args.json:
-        print(json.dumps(predictions))
-    else:
-        print(cli.prediction_table(predictions))
-    if not all(0 <= point["y"] <= 1 for point in predictions):
-        cli.say("the outputs of this model are not probabilities; its class is 1 above 0.5")
+    points = keras_xor.prediction.list_predictions(keras_xor.load_model(args.model), x1, x2)
+    print(json.dumps(points) if args.json else cli.format_predictions(points))
+    if not all(0 <= point["prediction"] <= 1 for point in points):
+        cli.print_message("this model does not predict probabilities; its class is 1 above 0.5")
     if not all(0 <= x <= 1 for x in (*x1, *x2)):
-        cli.say("a network that learned on [0, 1] extrapolates outside it")
+        cli.print_message("a network that learned on [0, 1] extrapolates outside it")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,4 @@
-"""The training of benchmark.py written by hand, for comparison, in NumPy and JAX.
-
-An epoch takes the weights of `build_model` and a stack of batches, and returns the new weights and
-the means of the loss and of the accuracy over the batches, all float32.
-"""
+"""What benchmark.py compares the package with: the README's six lines, and JAX by hand."""
 
 import itertools
 import time
@@ -10,21 +6,67 @@ import time
 import keras_xor
 
 
-def seconds_of_epochs(name, recipe, runs=None):
-    """Seconds of each epoch of "numpy" or "jax", with its batches, without the first epoch.
+def time_epochs(train, *arguments):
+    """Seconds of each epoch of Keras training, without the first one."""
+    import keras
 
-    With a number of `runs`, an epoch of "jax" trains as many at once.
+    ends = []
+    clock = keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: ends.append(time.perf_counter()))
+    train(*arguments, callbacks=[clock])
+    return [end - start for start, end in itertools.pairwise(ends)]
+
+
+def fit_plain(recipe, steps_per_execution, callbacks):
+    """Keras's `fit`."""
+    model = keras_xor.build_model(recipe, seed=0)
+    model.steps_per_execution = steps_per_execution
+    data = keras_xor.data.recipe_batches(recipe, seed=0)
+    steps = {"epochs": recipe.epochs, "steps_per_epoch": recipe.steps_per_epoch}
+    return model.fit(data, **steps, shuffle=False, verbose=0, callbacks=callbacks)
+
+
+def fit_fast(recipe, callbacks):
+    """`keras_xor.train`."""
+    model = keras_xor.build_model(recipe, seed=0)
+    return keras_xor.train(model, recipe, seed=0, callbacks=callbacks)
+
+
+def fit_looped(recipe, callbacks):
+    """The README's way: a `train_step` that trains on a stack of batches."""
+    import keras
+    import tensorflow as tf
+
+    class Looped(keras.Model):
+        def train_step(self, stack):
+            step = super().train_step
+            first = tf.nest.map_structure(lambda x: x[0], stack)
+            rest = tf.nest.map_structure(lambda x: x[1:], stack)
+            return tf.foldl(lambda _, batch: step(batch), rest, initializer=step(first))
+
+    plain = keras_xor.build_model(recipe, seed=0)
+    model = Looped(plain.input, plain.output)
+    model.compile(
+        keras_xor.model.make_optimizer(recipe), recipe.loss, metrics=["accuracy"], jit_compile=True
+    )
+    data = keras_xor.data.stacked_batches(recipe, 0, recipe.steps_per_epoch)
+    steps = {"epochs": recipe.epochs, "steps_per_epoch": 1}
+    return model.fit(data, **steps, shuffle=False, verbose=0, callbacks=callbacks)
+
+
+def time_jax(recipe, runs=None):
+    """Seconds of each epoch in JAX, with its batches, without the first one.
+
+    With a number of `runs`, as many are trained at once.
     """
     import numpy as np
 
-    epoch = jax_epoch(runs) if name == "jax" else numpy_epoch
-    seeds = range(runs or 1)
+    epoch, seeds = make_jax_epoch(runs), range(runs or 1)
     models = [keras_xor.build_model(recipe, seed).get_weights() for seed in seeds]
     weights = [np.stack(weight) for weight in zip(*models, strict=True)] if runs else models[0]
-    drawers = [keras_xor.data.stack_drawer(recipe, seed) for seed in seeds]
+    streams = [keras_xor.data.draw_stacks(recipe, seed, recipe.steps_per_epoch) for seed in seeds]
     ends = []
     for _ in range(recipe.epochs):
-        stacks = [draw(recipe.steps_per_epoch) for draw in drawers]
+        stacks = [next(stream) for stream in streams]
         if runs:
             stack = {name: np.stack([x[name] for x, _ in stacks]) for name in ("x1", "x2")}
             stack = stack, np.stack([y for _, y in stacks])
@@ -36,36 +78,12 @@ def seconds_of_epochs(name, recipe, runs=None):
     return [end - start for start, end in itertools.pairwise(ends)]
 
 
-def numpy_epoch(weights, stack, learning_rate):
-    """A loop over the batches, with the gradients written out."""
-    import numpy as np
+def make_jax_epoch(runs=None):
+    """A compiled `jax.lax.scan` over a stack of batches, by hand.
 
-    hidden_kernel, hidden_bias, kernel, bias = (weight.copy() for weight in weights)
-    inputs, labels = stack
-    inputs = np.concatenate([inputs["x1"], inputs["x2"]], axis=-1).astype(np.float32)
-    labels = labels.astype(np.float32)
-    rate = np.float32(learning_rate / labels.shape[1])
-    loss = accuracy = 0
-    for x, y in zip(inputs, labels, strict=True):
-        hidden = np.tanh(x @ hidden_kernel + hidden_bias)
-        logit = hidden @ kernel + bias
-        decay = np.exp(-np.abs(logit))
-        probability = np.where(logit > 0, 1, decay) / (1 + decay)
-        loss += np.mean(np.maximum(logit, 0) - logit * y + np.log1p(decay))
-        accuracy += np.mean((logit > 0) == (y > 0))
-        logit_error = rate * (probability - y)
-        hidden_error = logit_error @ kernel.T * (1 - hidden * hidden)
-        kernel -= hidden.T @ logit_error
-        bias -= logit_error.sum(axis=0)
-        hidden_kernel -= x.T @ hidden_error
-        hidden_bias -= hidden_error.sum(axis=0)
-    return [hidden_kernel, hidden_bias, kernel, bias], loss / len(labels), accuracy / len(labels)
-
-
-def jax_epoch(runs=None):
-    """A compiled `jax.lax.scan` over the batches, called like `numpy_epoch`.
-
-    With a number of `runs`, weights and batches have a leading axis of this length.
+    It takes the weights of `build_model`, a stack and a learning rate, and returns the new weights
+    and the means of loss and accuracy. With a number of `runs`, weights and batches have a leading
+    axis of this length.
     """
     import jax
     import jax.numpy as jnp

@@ -13,19 +13,21 @@ ADVICE = (
 
 
 def arguments():
-    parser = cli.Parser(description=__doc__)
+    parser = cli.Parser(__doc__, "train.py --hidden-units 4x4 --optimizer adam")
     cli.add_recipe(parser)
-    cli.add_seed(parser, "seed of the initial weights and the batches")
-    cli.add_device(parser)
+    files = parser.add_argument_group("files")
     help = "where to write the model; the run goes beside it, with .run.npz"
-    cli.add_value(parser, "--model", cli.file_name(".keras"), help, cli.MODEL_FILE)
-    cli.add_value(parser, "--csv", cli.file_name(".csv"), "also write the history as CSV")
+    cli.add_value(files, "--model", cli.path_parser(".keras"), help, cli.MODEL_FILE)
+    cli.add_value(files, "--csv", cli.path_parser(".csv"), "also write the history as CSV")
+    run = parser.add_argument_group("run")
+    cli.add_seed(run, "seed of the initial weights and the batches")
+    cli.add_device(run)
     help = "continue the run with the same options; --epochs may be higher"
-    parser.add_argument("--resume", action="store_true", help=help)
-    parser.add_argument("--show-batch", action="store_true", help="print the first batch")
-    parser.add_argument("--quiet", action="store_true", help="print nothing but errors")
+    run.add_argument("--resume", action="store_true", help=help)
+    run.add_argument("--show-batch", action="store_true", help="print the first batch")
+    run.add_argument("--quiet", action="store_true", help="print nothing but errors")
     args = parser.parse_args()
-    args.recipe = cli.recipe_of(parser, args)
+    args.recipe = cli.parse_recipe(parser, args)
     return args
 
 
@@ -36,21 +38,21 @@ def main(args):
         keras_xor.files.check_writable(file)
     if not args.resume:
         check_unfinished(outputs["run"], args.model)
-    trained = train(args, outputs["run"])
-    model = trained.model()
+    run = train(args, outputs["run"])
+    model = run.model()
     keras_xor.save_model(model, args.model)
     if args.csv:
-        trained.to_csv(args.csv)
+        run.to_csv(args.csv)
     if not args.quiet:
         conclude(model, args.recipe.labels, outputs)
 
 
 def check_unfinished(file, model):
-    if left := keras_xor.recording.unfinished_run(file):
+    if run := keras_xor.recording.find_unfinished(file):
         more = [] if model == cli.MODEL_FILE else ["--model", str(model)]
-        command = cli.command(left.recipe, left.seed, *more, "--resume")
+        command = cli.write_command(run.recipe, run.seed, *more, "--resume")
         raise KerasXorError(
-            f"{file} has {left.epochs_done} of {left.recipe.epochs} epochs of an unfinished run: "
+            f"{file} has {run.epochs_done} of {run.recipe.epochs} epochs of an unfinished run: "
             f"continue it with {command}, or delete it"
         )
 
@@ -60,7 +62,7 @@ def train(args, file):
 
     introduction = keras.callbacks.LambdaCallback(on_train_begin=lambda logs: introduce(args))
     try:
-        trained = keras_xor.train_run(
+        run = keras_xor.train_run(
             args.recipe,
             args.seed,
             file,
@@ -69,12 +71,12 @@ def train(args, file):
             verbose=0 if args.quiet else 1 if sys.stdout.isatty() else 2,
         )
     except KeyboardInterrupt:
-        if keras_xor.recording.unfinished_run(file):
-            raise KeyboardInterrupt(f"continue with {cli.typed_command('--resume')}") from None
+        if keras_xor.recording.find_unfinished(file):
+            raise KeyboardInterrupt(f"continue with {cli.repeat_command('--resume')}") from None
         raise
-    if trained.diverged:
-        raise keras_xor.training.DivergedError(trained.epochs_done, trained.history["loss"][-1])
-    return trained
+    if run.diverged:
+        raise keras_xor.training.DivergedError(run.epochs_done, run.history["loss"][-1])
+    return run
 
 
 def introduce(args):
@@ -90,14 +92,14 @@ def introduce(args):
         model.summary()
     else:  # Keras's table does not fit, or fails.
         print(f"{model.name}: {model.count_params()} parameters")
-    print(f"Training on {keras_xor.training.device()}, compiled by XLA")
+    print(f"Training on {keras_xor.runtime.get_device_name()}, compiled by XLA")
 
 
 def conclude(model, labels, outputs):
-    points = keras_xor.prediction.predictions(model, *keras_xor.data.TRUTH_TABLE)
+    points = keras_xor.prediction.list_predictions(model, *keras_xor.data.TRUTH_TABLE)
     right = sum(point["class"] == int(label) for point, label in zip(points, labels, strict=True))
     print()
-    print(cli.prediction_table(points))
+    print(cli.format_predictions(points))
     print()
     if right < len(points):
         print(f"Only {right} of the {len(points)} are right. {ADVICE}\n")

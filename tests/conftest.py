@@ -28,7 +28,7 @@ def one_line(errors):
 
 def check_files(folder, run):
     """Check that the files of `keras_xor.playground.FILES` in a folder are those of a run."""
-    model, expected = keras_xor.load_model(folder / "xor.keras"), run.probabilities[-1]
+    model, expected = keras_xor.load_model(folder / "xor.keras"), run.predictions[-1]
     for weight, weights in zip(model.get_weights(), run.weights, strict=True):
         np.testing.assert_array_equal(weight, weights[-1])
     table = keras_xor.data.TRUTH_TABLE
@@ -72,7 +72,6 @@ def somebody():
 
 def pytest_addoption(parser):
     parser.addoption("--kills", type=int, default=6, help="kills of training processes")
-    parser.addoption("--variants", type=int, default=200, help="variants of model files")
 
 
 @pytest.fixture(scope="session")

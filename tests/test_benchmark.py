@@ -12,14 +12,24 @@ from keras_xor import Recipe
 EPOCH = Recipe(epochs=1, steps_per_epoch=500, learning_rate=0.1)
 
 
-def stack_of(seed):
-    return keras_xor.data.stack_drawer(EPOCH, seed)(EPOCH.steps_per_epoch)
+def draw_stack(seed):
+    return next(keras_xor.data.draw_stacks(EPOCH, seed, EPOCH.steps_per_epoch))
 
 
-@pytest.mark.parametrize("rival", [lambda: rivals.numpy_epoch, rivals.jax_epoch])
-def test_rivals_do_the_same_work(rival):
+def test_the_rivals_of_train_do_the_same_work():
+    expected = rivals.fit_fast(EPOCH, callbacks=[]).history
+    for train in (
+        lambda: rivals.fit_looped(EPOCH, callbacks=[]),
+        lambda: rivals.fit_plain(EPOCH, 100, callbacks=[]),
+    ):
+        history = train().history
+        assert history["loss"] == pytest.approx(expected["loss"], abs=1e-5)
+        assert history["accuracy"] == pytest.approx(expected["accuracy"], abs=1e-3)
+
+
+def test_jax_does_the_same_work():
     model = keras_xor.build_model(EPOCH, seed=1)
-    weights, loss, accuracy = rival()(model.get_weights(), stack_of(2), 0.1)
+    weights, loss, accuracy = rivals.make_jax_epoch()(model.get_weights(), draw_stack(2), 0.1)
     history = keras_xor.train(model, EPOCH, seed=2).history
     for actual, expected in zip(weights, model.get_weights(), strict=True):
         assert actual.dtype == np.float32
@@ -31,12 +41,12 @@ def test_rivals_do_the_same_work(rival):
 def test_a_rival_of_the_study_does_the_same_work():
     models = [keras_xor.build_model(seed=seed).get_weights() for seed in (1, 2)]
     weights = [np.stack(pair) for pair in zip(*models, strict=True)]
-    stacks = [stack_of(seed) for seed in (1, 2)]
+    stacks = [draw_stack(seed) for seed in (1, 2)]
     inputs = {name: np.stack([x[name] for x, _ in stacks]) for name in ("x1", "x2")}
     stack = inputs, np.stack([y for _, y in stacks])
-    together, losses, _ = rivals.jax_epoch(runs=2)(weights, stack, 0.1)
+    together, losses, _ = rivals.make_jax_epoch(runs=2)(weights, stack, 0.1)
     for run, own in enumerate(models):
-        alone, loss, _ = rivals.jax_epoch()(own, stacks[run], 0.1)
+        alone, loss, _ = rivals.make_jax_epoch()(own, stacks[run], 0.1)
         assert float(losses[run]) == pytest.approx(float(loss), abs=1e-6)
         for stacked, weight in zip(together, alone, strict=True):
             np.testing.assert_allclose(stacked[run], weight, rtol=0, atol=1e-6)
@@ -54,19 +64,19 @@ def check_costs(rows, ours):
 
 def test_costs_of_steps_and_studies():
     recipe = Recipe(steps_per_epoch=50, epochs=3)
-    assert check_costs(benchmark.step_costs(recipe), "keras_xor.train") == [
+    assert check_costs(benchmark.measure_steps(recipe), "keras_xor.train") == [
         "Keras fit",
         "Keras fit, steps_per_execution=1000",
+        "the README's six lines",
         "keras_xor.train",
-        "NumPy loop",
         "JAX lax.scan",
     ]
-    studies = benchmark.study_costs(recipe, runs=4, repeats=2)
+    studies = benchmark.measure_studies(recipe, runs=4, repeats=2)
     assert check_costs(studies, "keras_xor.seed_study")[1] == "JAX vmap in lax.scan"
 
 
 def test_growth():
-    header, *rows = benchmark.growth([(1, 50), (64, 20)])
+    header, *rows = benchmark.measure_growth([(1, 50), (64, 20)])
     assert header[:2] == ("batch size", "steps")
     assert [row[:2] for row in rows] == [(1, 50), (64, 20)]
     assert all(0 < least <= median <= most for *_, median, least, most in rows)
@@ -76,7 +86,7 @@ def test_costs_of_processes(tmp_path):
     program = "import time; memory = b'x' * (300 << 20); time.sleep(1)"
     (tmp_path / "train.py").write_text(program)
     (tmp_path / "seed_study.py").write_text("import sys; assert sys.argv[2:] in ([], ['10000'])")
-    _, alone, large, *studies = benchmark.process_costs(tmp_path, repeats=1)
+    _, alone, large, *studies = benchmark.measure_processes(tmp_path, repeats=1)
     assert [alone[0], large[0], studies[1][0]] == [
         "import keras",
         "train.py",
@@ -89,7 +99,7 @@ def test_costs_of_processes(tmp_path):
 
 def test_machine():
     names = {"machine", "processor", "cores", "device", "python", "tensorflow", "keras", "numpy"}
-    facts = dict(benchmark.machine())
+    facts = dict(benchmark.describe_machine())
     assert {*facts} == {*names, "jax"}
     assert all(fact for name, fact in facts.items() if name != "machine")
 
@@ -100,7 +110,13 @@ def canned(monkeypatch, capsys):
     rows = [("us per step", "median"), ("Keras fit", 1234.56789)]
 
     def run(*options):
-        for name in ("machine", "step_costs", "growth", "study_costs", "process_costs"):
+        for name in (
+            "describe_machine",
+            "measure_steps",
+            "measure_growth",
+            "measure_studies",
+            "measure_processes",
+        ):
             measure = lambda: rows  # noqa: E731
             measure.__name__ = name
             monkeypatch.setattr(benchmark, name, measure)

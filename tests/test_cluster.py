@@ -15,7 +15,7 @@ from test_sweep import own_model, same
 
 import keras_xor
 from keras_xor import Recipe, sweep
-from keras_xor.study import chunks, dask_executor
+from keras_xor.study import chunks, connect_dask
 
 RECIPES = [Recipe(epochs=2, steps_per_epoch=100, learning_rate=rate) for rate in (0.01, 0.3)]
 LONG = [Recipe(epochs=5, learning_rate=rate) for rate in (0.01, 0.3)]
@@ -62,7 +62,7 @@ def worker(scheduler, code=""):
 def test_two_workers_give_the_rows_of_one_machine(scheduler, tmp_path, monkeypatch):
     monkeypatch.setattr(chunks, "RUNS", (4, 4))
     files = tmp_path / "there.csv", tmp_path / "here.csv"
-    with worker(scheduler), worker(scheduler), dask_executor(scheduler) as executor:
+    with worker(scheduler), worker(scheduler), connect_dask(scheduler) as executor:
         there = sweep(RECIPES, seeds=12, file=files[0], executor=executor)
         of_model = sweep(RECIPES, seeds=12, model=(model := own_model(3)), executor=executor)
     assert same(there, sweep(RECIPES, seeds=12, file=files[1]))
@@ -80,7 +80,7 @@ def sweep_killing(scheduler, tmp_path):
                 process.kill()
 
         file = tmp_path / "a.csv"
-        with dask_executor(scheduler, patience) as executor:
+        with connect_dask(scheduler, patience) as executor:
             return sweep(LONG, seeds=600, file=file, executor=executor, on_progress=kill)
 
     return run
@@ -122,7 +122,7 @@ def test_workers_with_other_versions_are_not_used(scheduler, package, version):
     with (
         worker(scheduler, PATCHED.format(version, package)),
         pytest.raises(keras_xor.KerasXorError, match=complaint),
-        dask_executor(scheduler) as executor,
+        connect_dask(scheduler) as executor,
     ):
         sweep(RECIPES, seeds=2, executor=executor)
 
@@ -142,12 +142,12 @@ def test_script(script, scheduler):
 def test_no_scheduler_and_no_workers(scheduler, address):
     complaint = "Timed out|TimeoutError|has had no workers"
     with pytest.raises(keras_xor.KerasXorError, match=complaint):  # noqa: SIM117
-        with dask_executor(address or scheduler, patience=1):
+        with connect_dask(address or scheduler, patience=1):
             pass
 
 
 def test_dask_is_not_installed(monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(keras_xor.KerasXorError, match=r"run pip install -e"):  # noqa: SIM117
-        with dask_executor("tcp://127.0.0.1:1"):
+        with connect_dask("tcp://127.0.0.1:1"):
             pass

@@ -223,21 +223,6 @@ def test_other_folders_and_files_are_left_alone(trained, tmp_path):
     export(trained, tmp_path / "empty")
 
 
-@pytest.mark.parametrize("dtype", ["float64", "mixed_float16", "float16"])
-def test_whatever_keras_takes_for_its_default(tmp_path, dtype):
-    before = keras.config.floatx(), keras.config.dtype_policy()
-    if dtype.startswith("float"):
-        keras.config.set_floatx(dtype)
-    keras.config.set_dtype_policy(dtype)
-    try:
-        model = keras_xor.build_model(seed=0)
-        for name in ("a.onnx", "a.tflite", "a"):
-            export(model, f"{tmp_path}/{name}")
-    finally:
-        keras.config.set_floatx(before[0])
-        keras.config.set_dtype_policy(before[1])
-
-
 @pytest.mark.parametrize("name", ["a.pb", "a.h5", "a.keras", "a/b.txt"])
 def test_other_suffixes(trained, name):
     with pytest.raises(keras_xor.KerasXorError, match=r"must end in \.onnx or \.tflite, or in /"):

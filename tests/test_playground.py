@@ -18,12 +18,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import keras_xor
-from keras_xor import KerasXorError, Recipe, checks, cli, playground
+from keras_xor import KerasXorError, Recipe, cli, playground, values
 from keras_xor.data import TRUTH_TABLE
 from keras_xor.playground import presets, server, view
-from keras_xor.recipe import GUIDE
-from keras_xor.recording import _idle_models, is_compiled, train_run
-from keras_xor.run import layer_outputs
+from keras_xor.recipe import DEFAULT
+from keras_xor.recording import _list_idle_models, has_program, train_run
+from keras_xor.run import compute_outputs
 
 SHORT = Recipe(steps_per_epoch=20, epochs=3)
 WRONG_ADDRESSES = {
@@ -40,12 +40,12 @@ WRONG_ADDRESSES = {
     "hidden_units=64x64&optimizer=muon&epochs=100": "too much for the page: use train.py",
     "hidden_units=16x16x16x16&optimizer=adam&epochs=1000": "too much for the page: use train.py",
     "hidden_units=256x256x256x256&epochs=100&steps_per_epoch=1&batch_size=1": "too much for the",
-    "seed=-1": "seed must be a whole number of at least 0",
-    "seed=0x10": "seed must be a whole number of at least 0",
+    "seed=-1": "seed must be a whole number from 0 to 4294967295",
+    "seed=4294967296": "seed must be a whole number from 0 to 4294967295",
 }
 
 
-def query_of(address):
+def parse_link(address):
     return dict(urllib.parse.parse_qsl(address.lstrip("?"), keep_blank_values=True))
 
 
@@ -56,11 +56,11 @@ def trained_anew(recipe, seed):
     return model.get_weights()
 
 
-@pytest.mark.parametrize("optimizer", checks.OPTIMIZERS)
+@pytest.mark.parametrize("optimizer", values.OPTIMIZERS)
 def test_a_run_is_that_of_a_new_model_to_the_last_bit(optimizer):
     recipe = dataclasses.replace(SHORT, optimizer=optimizer, learning_rate=0.05)
     train_run(recipe, 1)  # Leaves a model, and the state of its optimizer.
-    assert is_compiled(recipe)
+    assert has_program(recipe)
     other = dataclasses.replace(recipe, learning_rate=0.02, epochs=4)
     run = train_run(other, 2)
     for weight, expected in zip(run.weights, trained_anew(other, 2), strict=True):
@@ -89,10 +89,10 @@ def test_the_same_seed_starts_from_the_same_weights():
 
 def test_another_program_is_compiled_for_another_shape():
     recipe = dataclasses.replace(SHORT, hidden_units=(5, 3))
-    assert not is_compiled(recipe)
+    assert not has_program(recipe)
     train_run(recipe)
-    assert is_compiled(dataclasses.replace(recipe, learning_rate=1, epochs=1))
-    assert not is_compiled(dataclasses.replace(recipe, activation="relu"))
+    assert has_program(dataclasses.replace(recipe, learning_rate=1, epochs=1))
+    assert not has_program(dataclasses.replace(recipe, activation="relu"))
 
 
 def test_a_run_with_finite_weights_may_have_diverged():
@@ -101,7 +101,7 @@ def test_a_run_with_finite_weights_may_have_diverged():
     assert np.isfinite(run.weights[0]).all()
     number = re.fullmatch(
         r"Diverged: in epoch (\d), the loss was (.+)\. Try a smaller learning rate\.",
-        playground.outcome_of(run),
+        playground.describe_outcome(run),
     )
     assert int(number[1]) == len(run.history["loss"])
     assert float(number[2]) == pytest.approx(run.history["loss"][-1], rel=0.01)
@@ -112,10 +112,10 @@ def test_a_run_that_diverges_is_kept():
     assert run.diverged
     assert run.steps_to_learn is None
     assert len(run.weights[0]) == len(run.history["loss"]) + 1 == 2
-    assert playground.outcome_of(run) == (
+    assert playground.describe_outcome(run) == (
         "Diverged: in epoch 1, the loss was not a number. Try a smaller learning rate."
     )
-    drawing = playground.drawing_of(run)
+    drawing = playground.make_drawing(run)
     assert drawing["loss"] == [None]
     pictures = np.frombuffer(drawing["pictures"][-1], np.int8).reshape(2, -1)
     assert (pictures[0] != -128).all()
@@ -123,35 +123,35 @@ def test_a_run_that_diverges_is_kept():
     assert not train_run(SHORT).diverged
 
 
-@pytest.mark.parametrize("activation", checks.ACTIVATIONS)
+@pytest.mark.parametrize("activation", values.ACTIVATIONS)
 def test_outputs_are_those_of_keras(activation):
     recipe = Recipe(hidden_units=(4, 3), activation=activation)
     models = [keras_xor.build_model(recipe, seed) for seed in (0, 1)]
     weights = [np.stack(pair) for pair in zip(*(m.get_weights() for m in models), strict=True)]
     points = np.random.default_rng(0).random((9, 2), np.float32)
-    outputs = layer_outputs(recipe, weights, points)
+    outputs = compute_outputs(recipe, weights, points)
     for epoch, model in enumerate(models):
         layers = [layer.output for layer in model.layers if layer.weights]
         x1, x2 = points.T[..., None]
         expected = keras.Model(model.inputs, layers)([x1, x2])
-        for output, values in zip(outputs, expected, strict=True):
-            np.testing.assert_allclose(output[epoch], values, atol=1e-6)
+        for output, own in zip(outputs, expected, strict=True):
+            np.testing.assert_allclose(output[epoch], own, atol=1e-6)
 
 
 def test_the_drawing_has_the_figures_of_predict():
     run = train_run(Recipe(hidden_units=20, epochs=60, steps_per_epoch=20), 5)
-    drawing = playground.drawing_of(run)
+    drawing = playground.make_drawing(run)
     frames = len(drawing["epochs"])
     assert frames == 51
     assert (drawing["epochs"][0], drawing["epochs"][-1]) == (0, 60)
     assert drawing["units"] == [2, 20, 1]
     assert drawing["loss"] == run.history["loss"]
-    grid = np.frombuffer(drawing["output"], np.float32).reshape(frames, 41, 41)[-1]
+    grid = np.frombuffer(drawing["predictions"], np.float32).reshape(frames, 41, 41)[-1]
     axis = np.linspace(0, 1, 41)
     expected = keras_xor.predict(run.model(), *np.meshgrid(axis, axis[::-1]))
     np.testing.assert_allclose(grid, expected, atol=1e-6)
     corners = [grid[-1 - 40 * x2, 40 * x1] for x1, x2 in zip(*TRUTH_TABLE, strict=True)]
-    np.testing.assert_allclose(run.probabilities[-1], corners, atol=1e-6)
+    np.testing.assert_allclose(run.predictions[-1], corners, atol=1e-6)
     kernels = [np.frombuffer(kernel, np.float32) for kernel in drawing["kernels"]]
     np.testing.assert_array_equal(kernels[0][-32:].reshape(2, 16), run.weights[0][-1][:, :16])
     np.testing.assert_array_equal(kernels[1][-16:].reshape(16, 1), run.weights[2][-1][:16])
@@ -163,7 +163,7 @@ def test_pictures_show_how_a_unit_differs_from_one_without_input():
     run = train_run(dataclasses.replace(SHORT, activation="sigmoid", hidden_units=2), 1)
     inputs, hidden, _ = (
         np.frombuffer(picture, np.int8).reshape(4, -1, 17, 17)
-        for picture in playground.drawing_of(run)["pictures"]
+        for picture in playground.make_drawing(run)["pictures"]
     )
     assert (inputs[0, 0, :, 0] == -127).all()
     assert (inputs[0, 0, :, -1] == 127).all()
@@ -177,13 +177,9 @@ def test_pictures_show_how_a_unit_differs_from_one_without_input():
 
 
 OUTCOMES = {
-    "Learned: all four points are right from the start, and stay right.": Recipe(
-        **{"hidden_units": 16, "activation": "relu", "loss": "mse", "optimizer": "adam"},
-        **{"learning_rate": 0.001, "batch_size": 4, "steps_per_epoch": 50},
-    ),
-    "Learned: all four points are right after 2,000 steps.": GUIDE,
+    "Learned: all four points are right after 2,000 steps.": DEFAULT,
     "2 of 4 points are right after 10,000 steps. It may only be slow": Recipe(activation="sigmoid"),
-    "The network gives the same answer at all four points: try a smaller learning rate": Recipe(
+    "The network predicts the same at all four points: try a smaller learning rate": Recipe(
         activation="relu", learning_rate=10
     ),
     "It may need longer": Recipe(hidden_units=3, epochs=10, steps_per_epoch=300),
@@ -199,18 +195,26 @@ OUTCOMES = {
 
 @pytest.mark.parametrize("sentence", OUTCOMES)
 def test_the_outcome(sentence):
-    run = train_run(OUTCOMES[sentence], 0)
-    assert sentence in playground.outcome_of(run)
+    run = train_run(OUTCOMES[sentence], 2)
+    assert sentence in playground.describe_outcome(run)
     y = keras_xor.predict(run.model(), *TRUTH_TABLE)
     learned = all((y > 0.5) == np.not_equal(*TRUTH_TABLE))
     assert learned == (run.steps_to_learn is not None) == sentence.startswith("Learned")
 
 
+def test_the_outcome_of_a_run_that_was_right_at_once():
+    run = train_run(DEFAULT, 2)
+    run = dataclasses.replace(run, epochs=np.array([0]), weights=[w[-1:] for w in run.weights])
+    assert playground.describe_outcome(run) == (
+        "Learned: all four points are right from the start, and stay right."
+    )
+
+
 def test_luck():
     study = keras_xor.seed_study(Recipe(hidden_units=2, learning_rate=0.1), 40)
-    summary = study.summary()
+    summary = study.summarize()
     run = train_run(Recipe(hidden_units=2, learning_rate=0.1), 0)
-    sentence = playground.luck_of(run, study)
+    sentence = playground.describe_luck(run, study)
     numbers = [float(number) for number in re.findall(r"\d+\.?\d*", sentence)]
     loss = run.history["loss"][-1]
     assert numbers == [
@@ -231,35 +235,35 @@ def test_luck():
         momentum=st.floats(0, 1),
         epochs=st.integers(1, 100),
     ),
-    st.integers(0, 2**200),
+    st.integers(0, 2**32 - 1),
 )
 def test_an_address_gives_back_its_settings(recipe, seed):
-    query = query_of(playground.link(recipe, seed))
-    assert playground.settings_of_address(query) == (recipe, seed, "")
-    assert query == {n: text for n, text in playground.address_of(recipe, seed).items() if text}
+    query = parse_link(playground.make_link(recipe, seed))
+    assert playground.parse_query(query) == (recipe, seed, "")
+    assert query == {n: text for n, text in playground.make_query(recipe, seed).items() if text}
 
 
 @pytest.mark.parametrize("address", WRONG_ADDRESSES)
 def test_a_wrong_address_gives_the_guide_and_one_line(address):
-    recipe, seed, problem = playground.settings_of_address(query_of(address))
-    assert (recipe, seed) == (GUIDE, 0)
+    recipe, seed, problem = playground.parse_query(parse_link(address))
+    assert (recipe, seed) == (DEFAULT, 0)
     assert problem.startswith("This is the guide's recipe, because of the address: ")
     assert WRONG_ADDRESSES[address] in problem
     assert "\n" not in problem
 
 
 def test_the_address_of_marimo_itself_is_no_setting():
-    assert playground.settings_of_address({"show-code": "true"}) == (GUIDE, 0, "")
-    assert "given once" in playground.settings_of_address({"seed": ["1", "2"]})[2]
+    assert playground.parse_query({"show-code": "true"}) == (DEFAULT, 0, "")
+    assert "given once" in playground.parse_query({"seed": ["1", "2"]})[2]
 
 
 def test_presets():
-    text = playground.presets_text()
+    text = playground.write_presets()
     links = re.findall(r"\]\((.+?)\)", text)
-    recipes = [playground.settings_of_address(query_of(link)) for link in links]
+    recipes = [playground.parse_query(parse_link(link)) for link in links]
     assert [problem for _, _, problem in recipes if problem] == []
     assert len(set(recipes)) == len(links) == 18
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    readme = (ROOT / "keras_xor/study/README.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| (.+?) \| \[.+\) \| (.+ %) \|$", text, re.MULTILINE)
     assert len(rows) == 11
     for where, percentage in rows:
@@ -267,14 +271,15 @@ def test_presets():
 
 
 def test_presets_do_what_they_say():
-    recipes = [*presets.GOOD.values(), *(recipe for recipe, *_ in presets.BAD.values())]
-    studies = keras_xor.sweep(recipes, seeds=200)
+    settings = [*presets.GOOD.values(), *(settings for settings, *_ in presets.BAD.values())]
+    studies = keras_xor.sweep([*map(presets.make_recipe, settings)], seeds=200)
     learned = [study.learned.sum() for study in studies]
     assert learned[:4] == [200] * 4
     assert learned[4] < 10
     assert 80 < learned[5] < 130
     slow, stuck, diverged = (
-        playground.outcome_of(train_run(recipe, seed)) for recipe, seed, _ in presets.BAD.values()
+        playground.describe_outcome(train_run(presets.make_recipe(settings), seed))
+        for settings, seed, _ in presets.BAD.values()
     )
     assert "It may only be slow" in slow
     assert "The loss no longer falls" in stuck
@@ -282,15 +287,15 @@ def test_presets_do_what_they_say():
 
 
 TAKEN = [
-    (GUIDE, 0),
+    (DEFAULT, 0),
     (Recipe(hidden_units=(4, 3), activation="relu", learning_rate=1e-5, epochs=2), 7),
-    (Recipe(momentum=0.9, nesterov=True, kernel_initializer="he_normal", batch_size=4), 2**70),
+    (Recipe(momentum=0.9, nesterov=True, kernel_initializer="he_normal", batch_size=4), 2**31),
 ]
 
 
 @pytest.mark.parametrize(("recipe", "seed"), TAKEN)
 def test_the_command_gives_the_run(recipe, seed, monkeypatch):
-    program, file, *words = cli.command(recipe, seed).split()
+    program, file, *words = cli.write_command(recipe, seed).split()
     assert (program, file) == ("python", "scripts/train.py")
     monkeypatch.setattr(sys, "argv", [file, *words])
     args = runpy.run_path(str(ROOT / file))["arguments"]()
@@ -300,96 +305,118 @@ def test_the_command_gives_the_run(recipe, seed, monkeypatch):
 def test_the_lines_of_python_give_the_run():
     recipe = dataclasses.replace(SHORT, hidden_units=(4, 3), momentum=0.5)
     names = {}
-    exec(playground.python_lines(recipe, 3), names)
+    exec(playground.write_python(recipe, 3), names)
     run = train_run(recipe, 3)
     for weight, expected in zip(names["model"].get_weights(), run.weights, strict=True):
         np.testing.assert_array_equal(weight, expected[-1])
     assert names["history"].history == run.history
 
 
+PLAIN = [
+    SHORT,
+    Recipe(
+        **{"hidden_units": (3, 4), "kernel_initializer": "he_normal", "optimizer": "muon"},
+        **{"batch_size": 5, "epochs": 1, "steps_per_epoch": 50, "labels": "0001", "noise": 0.1},
+    ),
+    Recipe(data="shuffled", batch_size=3, optimizer="adam", epochs=1, steps_per_epoch=50),
+    Recipe(
+        **{"data": "shuffled", "batch_size": 9, "momentum": 0.9, "nesterov": True},
+        **{"epochs": 1, "steps_per_epoch": 50, "loss": "mean_squared_error"},
+    ),
+    Recipe(batch_size=70, optimizer="rmsprop", momentum=0.5, epochs=1, steps_per_epoch=20),
+]
+
+
+@pytest.mark.parametrize("recipe", PLAIN)
+def test_the_program_in_plain_keras_gives_the_run(recipe, capsys):
+    names = {}
+    exec(playground.write_keras(recipe, 7), names)
+    run = train_run(recipe, 7)
+    for weight, expected in zip(names["model"].get_weights(), run.weights, strict=True):
+        np.testing.assert_array_equal(weight, expected[-1])
+    assert f"loss: {run.history['loss'][-1]:.4f}" in capsys.readouterr().out
+
+
 def test_the_files_are_those_of_the_run(tmp_path):
     run = train_run(SHORT, 3)
     for name in playground.FILES:
-        assert playground.can_be_taken(run, name)
-        (tmp_path / name).write_bytes(playground.file_of(run, name))
+        assert playground.can_download(run, name)
+        (tmp_path / name).write_bytes(playground.make_file(run, name))
     check_files(tmp_path, run)
 
 
-@pytest.mark.parametrize("activation", checks.ACTIVATIONS)
+@pytest.mark.parametrize("activation", values.ACTIVATIONS)
 def test_which_files_can_be_taken(activation, tmp_path):
     recipe = Recipe(hidden_units=2, activation=activation)
     run = keras_xor.Run(recipe, 0, {"loss": [0.5]}, [], [], [])
-    assert playground.can_be_taken(run, "xor.keras")
+    assert playground.can_download(run, "xor.keras")
     try:
         keras_xor.export(keras_xor.build_model(recipe, 0), tmp_path / "xor.onnx")
     except KerasXorError:
-        assert not playground.can_be_taken(run, "xor.onnx")
+        assert not playground.can_download(run, "xor.onnx")
     else:
-        assert playground.can_be_taken(run, "xor.onnx")
+        assert playground.can_download(run, "xor.onnx")
 
 
-def fields_of(recipe):
-    return dataclasses.asdict(recipe)
+def show(widget, recipe, seed=0, **changes):
+    """What the notebook does when the controls have these values."""
+    controls = dataclasses.asdict(recipe) | {"seed": seed} | changes
+    run = train_run(*widget.read(controls))
+    widget.show(run)
+    return run
 
 
-def test_the_view_keeps_the_last_run_when_the_next_cannot_be_trained():
+def test_the_view_keeps_the_last_settings_when_the_next_cannot_be_trained():
     widget = playground.View()
-    run = widget.train(**fields_of(SHORT) | {"hidden_units": [8, 0, 0, 0]}, seed=1)
+    run = show(widget, SHORT, 1, hidden_units=[8, 0, 0, 0])
+    assert (run.recipe, run.seed) == (SHORT, 1)
     drawn = widget.drawing
-    assert drawn["outcome"] == playground.outcome_of(run)
-    assert widget.address == playground.address_of(SHORT, 1)
-    assert widget.train(**fields_of(SHORT) | {"optimizer": "adam", "momentum": 0.5}) is run
+    assert drawn["outcome"] == playground.describe_outcome(run)
+    assert widget.address == playground.make_query(SHORT, 1)
+    controls = dataclasses.asdict(SHORT) | {"seed": 2}
+    assert widget.read(controls | {"optimizer": "adam", "momentum": 0.5}) == (SHORT, 1)
     assert widget.problem == "Adam has no momentum: leave it out, or use sgd, rmsprop or muon."
     widget.study(run)
     assert widget.luck == ""
-    assert widget.train(**fields_of(SHORT) | {"epochs": 1001}) is run
+    assert widget.read(controls | {"epochs": 1001}) == (SHORT, 1)
     assert widget.problem.startswith("The page trains at most 1000 epochs")
     assert widget.drawing is drawn
-    assert widget.train(**fields_of(SHORT), seed=2).seed == 2
+    assert show(widget, SHORT, 2).seed == 2
     assert (widget.status, widget.problem) == ("", "")
 
 
-def test_the_view_shows_what_keras_raises(monkeypatch):
-    def fail(*args, **options):
-        raise MemoryError("no\nmemory")
-
-    widget = playground.View()
-    monkeypatch.setattr("keras_xor.recording.train", fail)
-    recipe = dataclasses.replace(SHORT, hidden_units=7)
-    assert widget.train(**fields_of(recipe)) is None
-    assert widget.problem == "Keras cannot train this: MemoryError: no memory"
-    assert not is_compiled(recipe)
-    monkeypatch.undo()
-    assert widget.train(**fields_of(recipe)).recipe == recipe
+def test_the_view_starts_with_the_settings_of_the_address():
+    widget = playground.View(SHORT, 3)
+    assert widget.read(dataclasses.asdict(SHORT) | {"seed": 4, "epochs": 1001}) == (SHORT, 3)
 
 
 def test_the_view_tells_what_it_does():
     widget, said = playground.View(), []
     widget.observe(lambda change: said.append(change["new"]), "status")
     recipe = dataclasses.replace(SHORT, hidden_units=11)
-    widget.train(**fields_of(recipe))
-    widget.train(**fields_of(recipe))
+    show(widget, recipe)
+    show(widget, recipe)
     assert said == ["Compiling, then training ...", ""]
 
 
 def test_the_study_of_the_view():
     widget = playground.View()
-    run = widget.train(**fields_of(SHORT))
+    run = show(widget, SHORT)
     widget.study(run)
-    assert widget.luck == playground.luck_of(run, keras_xor.seed_study(SHORT, 200))
-    widget.train(**fields_of(SHORT), seed=1)
+    assert widget.luck == playground.describe_luck(run, keras_xor.seed_study(SHORT, 200))
+    show(widget, SHORT, 1)
     assert widget.luck == ""
 
 
 def test_a_study_ends_when_there_is_another_run():
     widget, said = playground.View(), []
     long = Recipe(epochs=1000)  # Its study takes half a minute.
-    run = widget.train(**fields_of(long))
+    run = show(widget, long)
 
     def then_train(change):
         said.append(change["new"])
         if len(said) == 2:
-            other = threading.Thread(target=widget.train, kwargs=fields_of(SHORT))
+            other = threading.Thread(target=show, args=[widget, SHORT])
             other.start()
             widget.unobserve(then_train, "luck")
 
@@ -421,9 +448,7 @@ def test_one_study_at_a_time(monkeypatch):
     rows = keras_xor.seed_study(SHORT, 3)
     monkeypatch.setattr(view, "seed_study", study)
     widgets = [playground.View() for _ in range(3)]
-    in_threads(
-        *(functools.partial(widget.study, widget.train(**fields_of(SHORT))) for widget in widgets)
-    )
+    in_threads(*(functools.partial(widget.study, show(widget, SHORT)) for widget in widgets))
     assert most == 1
     assert all(widget.luck.startswith("Of 3 other seeds") for widget in widgets)
 
@@ -445,7 +470,7 @@ def in_threads(*functions):
 )
 def test_a_recipe_that_a_study_cannot_train(recipe, sentence):
     widget = playground.View()
-    widget.study(widget.train(**fields_of(recipe)))
+    widget.study(show(widget, recipe))
     assert widget.luck.startswith(sentence)
 
 
@@ -454,7 +479,7 @@ def test_a_study_that_fails(monkeypatch):
         raise MemoryError("no memory")
 
     widget = playground.View()
-    run = widget.train(**fields_of(SHORT))
+    run = show(widget, SHORT)
     monkeypatch.setattr(view, "seed_study", fail)
     widget.study(run)
     assert widget.luck == "Keras cannot train this: MemoryError: no memory"
@@ -474,40 +499,43 @@ def test_threads_train_the_same_recipe_at_once():
 
 
 def test_programs_are_forgotten_in_turn():
-    _idle_models.cache_clear()
+    _list_idle_models.cache_clear()
     tiny = dataclasses.replace(SHORT, steps_per_epoch=1)
     recipes = [dataclasses.replace(tiny, batch_size=size) for size in (1, 2)]
     for recipe in recipes:
         train_run(recipe)
     for size in range(3, 33):  # With these two, one more than are kept.
-        is_compiled(dataclasses.replace(tiny, batch_size=size))
-    assert is_compiled(recipes[0])
-    is_compiled(dataclasses.replace(tiny, batch_size=33))
-    assert [is_compiled(recipe) for recipe in recipes] == [True, False]
+        has_program(dataclasses.replace(tiny, batch_size=size))
+    assert has_program(recipes[0])
+    has_program(dataclasses.replace(tiny, batch_size=33))
+    assert [has_program(recipe) for recipe in recipes] == [True, False]
 
 
 def test_controls_are_those_of_the_recipe():
     recipe = Recipe(hidden_units=(4, 30), learning_rate=0.123, batch_size=7, epochs=3)
-    controls = playground.controls_of(recipe, 2**70)
-    assert set(controls) == {*GUIDE.settings(), "seed"}
+    controls = playground.make_controls(recipe, 2**31)
+    assert set(controls) == {*DEFAULT.settings(), "seed"}
     value = controls.value
-    assert value.pop("seed") == 2**70
+    assert value.pop("seed") == 2**31
     assert value.pop("hidden_units") == [4, 30, 0, 0]
     assert Recipe(**value, hidden_units=(4, 30)) == recipe
-    assert playground.panel_of(controls).text.count("<marimo-ui-element") == 18
+    assert playground.make_panel(controls).text.count("<marimo-ui-element") == 18
 
 
-def test_a_page_that_fails_to_parse_is_asked_once_more():
+def test_a_page_that_fails_to_parse_is_asked_again():
     """Python 3.11 can fail so while another thread parses, too."""
-    statuses, seen = [500, 200], []
+    statuses, seen = [500, None, 200], []
 
     async def page(scope, receive, send):
-        await send({"type": "http.response.start", "status": statuses.pop(0), "headers": []})
+        status = statuses.pop(0)
+        if not status:
+            raise SystemError
+        await send({"type": "http.response.start", "status": status, "headers": []})
         await send({"type": "http.response.body", "body": b"page"})
 
     async def send(message):
         seen.append(message.get("status", message.get("body")))
 
-    scope = {"type": "http", "path": "/", "query_string": b"show-code=true"}
-    asyncio.run(server._WithCode(page)(scope, None, send))
+    scope = {"type": "http", "path": "/"}
+    asyncio.run(server._retry_failures(page)(scope, None, send))
     assert seen == [200, b"page"]

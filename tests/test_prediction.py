@@ -69,10 +69,10 @@ def test_shapes_are_broadcast(known):
 
 def test_predictions(known):
     model, formula = known
-    rows = prediction.predictions(model, [0, 0.5], [1.0, -2.0])
+    rows = prediction.list_predictions(model, [0, 0.5], [1.0, -2.0])
     assert [(row["x1"], row["x2"]) for row in rows] == [(0, 1), (0.5, -2)]
     for row in rows:
-        assert list(row) == ["x1", "x2", "y", "class"]
-        assert row["y"] == pytest.approx(formula(row["x1"], row["x2"]), abs=1e-6)
-        assert row["class"] == (row["y"] > 0.5)
+        assert list(row) == ["x1", "x2", "prediction", "class"]
+        assert row["prediction"] == pytest.approx(formula(row["x1"], row["x2"]), abs=1e-6)
+        assert row["class"] == (row["prediction"] > 0.5)
     assert {row["class"] for row in rows} == {0, 1}

@@ -1,3 +1,5 @@
+"""The code, the links and the figures of all READMEs."""
+
 import re
 import tomllib
 
@@ -6,66 +8,127 @@ import pytest
 from conftest import ROOT
 
 import keras_xor
-from keras_xor import checks
+from keras_xor import values
 
-STUDY = "Seed study: how often does it learn?"
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-
-
-def section(title):
-    """The text below a second-level heading, up to the next one."""
-    return README.split(f"\n## {title}\n")[1].split("\n## ")[0]
+FOLDERS = "", "scripts", "tests", "keras_xor/files", "keras_xor/playground", "keras_xor/study"
+READMES = [ROOT / folder / "README.md" for folder in FOLDERS]
+SCRIPTS = (ROOT / "scripts" / "README.md").read_text(encoding="utf-8")
 
 
-def test_the_code_in_the_readme_runs(tmp_path, monkeypatch, capsys):
+@pytest.fixture
+def run_code(tmp_path, monkeypatch, capsys):
+    """Run the Python of a README as one program, and return what it prints."""
     monkeypatch.chdir(tmp_path)
 
-    def last_lines_printed(title):
-        blocks = re.findall(r"^```python\n(.+?)^```$", section(title), re.DOTALL | re.MULTILINE)
-        exec("\n".join(blocks), {"keras_xor": keras_xor})
-        return capsys.readouterr().out.splitlines()[-3:]
+    def run(path):
+        text = (ROOT / path).read_text(encoding="utf-8")
+        blocks = re.findall(r"^```python\n(.+?)^```$", text, re.DOTALL | re.MULTILINE)
+        exec("\n".join(blocks), {})
+        return capsys.readouterr().out
 
-    def numbers_printed(title):
-        last_lines = last_lines_printed(title)
-        return [float(y) for y in re.findall(r"\d\.\d+", " ".join(last_lines))]
+    return run
 
-    *_, guess_01, guess_00 = numbers_printed("The guide, step by step")
-    assert guess_00 < 0.1 < 0.9 < guess_01
-    learned = re.search(r"(\d+) of 200 runs", last_lines_printed(STUDY)[-1])[1]
+
+def find_numbers(text):
+    return [float(number) for number in re.findall(r"\d\.\d+", text)]
+
+
+def test_the_guide(run_code, trained):
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    printed = run_code("README.md")
+    predicted = keras_xor.predict(trained, *keras_xor.data.TRUTH_TABLE)
+    fitted, looped = printed.split("[[")[0], printed.split("]]")[1]
+    assert find_numbers(printed.split("[[")[1])[:4] == pytest.approx(predicted.tolist(), abs=1e-6)
+    losses = [float(loss) for loss in re.findall(r"loss: ([\d.]+)", fitted)]
+    assert f"a loss of {losses[0]:.3f}" in text
+    assert f"reports {losses[-1]:.4f}" in text
+    assert float(re.findall(r"loss: ([\d.]+)", looped)[-1]) < 0.02  # It goes on.
+    assert 0 < int(re.search(r"(\d+) of 200 runs learned", looped)[1]) <= 200
+    table = re.findall(r"^ \d    \d +(\d\.\d+)", text, re.MULTILINE)
+    assert [float(y) for y in table] == pytest.approx(predicted.tolist(), abs=6e-6)
+
+
+def test_the_code_of_the_study(run_code):
+    learned = re.search(r"(\d+) of 200 runs", run_code("keras_xor/study/README.md"))[1]
     assert int(learned) > 100
-    truth_table = numbers_printed("Use")[-4:]
-    assert np.array_equal(np.round(truth_table), [0, 1, 1, 0])
-    model = keras_xor.load_model("artifacts/xor.keras")
+
+
+def test_the_code_of_the_files(run_code):
+    text = (ROOT / "keras_xor/files/README.md").read_text(encoding="utf-8")
+    model = keras_xor.build_model(seed=0)
     for file in ("artifacts/xor.onnx", "artifacts/xor.tflite", "artifacts/xor"):
         keras_xor.export(model, file)
-    exported = numbers_printed("Export to ONNX, LiteRT and TensorFlow")
-    assert exported == pytest.approx([truth_table[1]] * 3, abs=1e-6)
+    first, *_, onnx, litert, saved = re.findall(r"\[.+?\]", run_code("keras_xor/files/README.md"))
+    assert np.array_equal(np.round(find_numbers(first)), [0, 1, 1, 0])
+    expected = float(keras_xor.predict(model, 0, 1))
+    assert find_numbers(onnx + litert + saved) == pytest.approx([expected] * 3, abs=1e-6)
+    tests = re.findall(r"`(test_\w+\.py)`(?:, `(test_\w+)`)?", text)
+    assert len(tests) == 11
+    for file, test in tests:
+        assert f"def {test}" in (ROOT / "tests" / file).read_text(encoding="utf-8")
 
 
-def test_links_within_the_readme_lead_somewhere():
-    titles = re.findall(r"^#+ (.+)$", README, re.MULTILINE)
-    anchors = {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
-    targets = re.findall(r"\]\((?!https:)([^)]+)\)|src=\"([^\"]+)\"", README)
-    for target in map("".join, targets):
-        assert target[1:] in anchors if target[0] == "#" else (ROOT / target).exists(), target
+def find_anchors(path):
+    titles = re.findall(r"^#+ (.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("readme", READMES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_lead_somewhere(readme):
+    text = readme.read_text(encoding="utf-8")
+    targets = [*map("".join, re.findall(r"\]\((?!https:)([^)]+)\)|src=\"([^\"]+)\"", text))]
+    for target in targets:
+        name, _, anchor = target.partition("#")
+        path = readme.parent / name if name else readme
+        assert path.exists(), target
+        if anchor:
+            file = path / "README.md" if path.is_dir() else path
+            assert anchor in find_anchors(file), target
+
+
+def test_the_names_in_the_readmes():
+    """What they call `keras_xor.something` is there, and so is each file that they name."""
+    for readme in READMES:
+        text = readme.read_text(encoding="utf-8")
+        for path in re.findall(r"keras_xor\.([A-Za-z_]+(?:\.[A-Za-z_]+)*)", text):
+            found = keras_xor
+            for name in path.split("."):
+                if name in ("py", "git"):
+                    break
+                found = getattr(found, name)
+
+
+def test_the_readme_is_short():
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 200
 
 
 def test_the_numbers_of_names():
     names = {
-        "--activation": checks.ACTIVATIONS,
-        "--initializer": checks.INITIALIZERS,
-        "--loss": checks.LOSSES,
-        "--optimizer": checks.OPTIMIZERS,
+        "--activation": values.ACTIVATIONS,
+        "--kernel-initializer": values.INITIALIZERS,
+        "--loss": values.LOSSES,
+        "--optimizer": values.OPTIMIZERS,
     }
     for option, choices in names.items():
-        row = re.search(rf"^\| `{option}` \| .+ and (\d+) others", README, re.MULTILINE)
+        row = re.search(rf"^\| `{option}` \| .+ and (\d+) others", SCRIPTS, re.MULTILINE)
         named = re.findall(r"`(\w+)`", row[0])
         assert {*named} <= {*choices}
         assert len(named) + int(row[1]) == len(choices)
 
 
+def test_the_options_of_the_scripts(script):
+    """Each script has the options that its README lists, and no others."""
+    recipe = re.findall(r"`(--[\w-]+)`", SCRIPTS.split("## The recipe")[1].split("\n## ")[0])
+    for name, listed in re.findall(r"^\| `(\w+\.py)` \|.+\| (.+) \|$", SCRIPTS, re.MULTILINE):
+        options = {*re.findall(r"--[\w-]+", listed)}
+        options |= {*recipe} - {"--device"} if "the recipe" in listed else set()
+        _, output, _ = script(name, "--help")
+        shown = {*re.findall(r"^  (--[\w-]+)", output, re.MULTILINE)}
+        assert shown == options, name
+
+
 def test_the_install_without_cuda_names_every_dependency():
-    command = README.split(".venv/bin/pip install --no-deps")[0].split("pip install ")[-1]
+    command = SCRIPTS.split(".venv/bin/pip install --no-deps")[0].split("pip install ")[-1]
     named = re.findall(r"[\w-]+", command)
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert set(named) == {re.match(r"[\w-]+", line)[0] for line in project["dependencies"]}

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import keras_xor
-from keras_xor import Recipe, checks
+from keras_xor import Recipe, values
 from keras_xor.data import TRUTH_TABLE
 
 
@@ -34,9 +34,9 @@ def test_the_defaults_are_the_guides():
 recipes = st.builds(
     Recipe,
     hidden_units=st.lists(st.integers(1, 256), min_size=1, max_size=4),
-    activation=st.sampled_from(checks.ACTIVATIONS),
-    kernel_initializer=st.sampled_from(checks.INITIALIZERS),
-    loss=st.sampled_from(checks.LOSSES),
+    activation=st.sampled_from(values.ACTIVATIONS),
+    kernel_initializer=st.sampled_from(values.INITIALIZERS),
+    loss=st.sampled_from(values.LOSSES),
     optimizer=st.sampled_from(["sgd", "rmsprop", "muon"]),
     learning_rate=st.floats(1.2e-38, 3.4e38),
     momentum=st.floats(0, 1),
@@ -110,34 +110,6 @@ def test_each_field_reaches_the_model():
     assert optimizer.nesterov is True
 
 
-def test_a_field_that_a_recipe_does_not_have():
-    with pytest.raises(keras_xor.KerasXorError, match="has no field optimiser, only hidden"):
-        Recipe(optimiser="adam")
-    with pytest.raises(keras_xor.KerasXorError, match="has no field lr, only"):
-        dataclasses.replace(Recipe(), lr=0.1)
-
-
-@pytest.mark.parametrize(
-    ("call", "meant"),
-    [
-        (
-            lambda: keras_xor.build_model(hidden_units=4),
-            r"build_model\(..., recipe=Recipe\(hidden_",
-        ),
-        (lambda: keras_xor.train(None, epochs=3), r"train\(..., recipe=Recipe\(epochs=3\)\)"),
-        (lambda: keras_xor.train_run(epochs=3, loss="mse"), r"Recipe\(epochs=3, loss='mse'\)"),
-        (lambda: keras_xor.seed_study(epochs=3), r"seed_study\(..., recipe=Recipe\(epochs=3\)\)"),
-        (lambda: keras_xor.build_model(0.01), "recipe must be a keras_xor.Recipe, such as"),
-        (lambda: keras_xor.build_model(recipe={"epochs": 3}), "not {'epochs': 3}"),
-        (lambda: keras_xor.train(None, 10), "such as Recipe.epochs=5., not 10"),
-        (lambda: keras_xor.seed_study(1_000), "not 1000"),
-    ],
-)
-def test_a_recipe_that_is_given_otherwise(call, meant):
-    with pytest.raises(keras_xor.KerasXorError, match=meant):
-        call()
-
-
 @pytest.mark.parametrize("units", [1, 8, (4, 4), (256, 3, 1, 7)])
 def test_parameters(units):
     recipe = Recipe(hidden_units=units)
@@ -158,10 +130,10 @@ def test_a_subclass_keeps_the_checks():
 # The lists of names, compared with Keras.
 
 KINDS = [
-    (keras.src.activations, checks.ACTIVATIONS),
-    (keras.src.initializers, checks.INITIALIZERS),
-    (keras.src.losses, checks.LOSSES),
-    (keras.src.optimizers, checks.OPTIMIZERS),
+    (keras.src.activations, values.ACTIVATIONS),
+    (keras.src.initializers, values.INITIALIZERS),
+    (keras.src.losses, values.LOSSES),
+    (keras.src.optimizers, values.OPTIMIZERS),
 ]
 
 
@@ -175,7 +147,7 @@ def test_every_name_that_keras_has_for_the_same_thing(module, names):
     others = {name for name in module.ALL_OBJECTS_DICT if name and thing(name) in listed}
     assert others >= set(names)
     for name in others:
-        assert thing(checks.one_of(names)(name)) == thing(name)
+        assert thing(values.name_parser(names)(name)) == thing(name)
 
 
 def test_an_error_shows_the_name_that_was_given():
@@ -185,7 +157,7 @@ def test_an_error_shows_the_name_that_was_given():
             Recipe(**{field: name})
 
 
-@pytest.mark.parametrize("name", sorted({*checks.OPTIMIZERS} - {"ftrl"}))
+@pytest.mark.parametrize("name", sorted({*values.OPTIMIZERS} - {"ftrl"}))
 def test_training_starts_from_the_initial_weights(name):
     """Not so with FTRL, whose first step replaces them."""
     recipe = Recipe(optimizer=name, learning_rate=1e-6, epochs=1, steps_per_epoch=1)
@@ -196,7 +168,7 @@ def test_training_starts_from_the_initial_weights(name):
         np.testing.assert_allclose(after, before, atol=1e-4)
 
 
-@pytest.mark.parametrize("name", checks.OPTIMIZERS)
+@pytest.mark.parametrize("name", values.OPTIMIZERS)
 def test_optimizers(tmp_path, name):
     recipe = Recipe(optimizer=name, learning_rate=0.25)
     optimizer = keras_xor.build_model(recipe).optimizer
@@ -217,9 +189,9 @@ def test_optimizers(tmp_path, name):
 @pytest.mark.parametrize(
     ("get", "field", "name"),
     [
-        *((keras.activations.get, "activation", name) for name in checks.ACTIVATIONS),
-        *((keras.initializers.get, "kernel_initializer", name) for name in checks.INITIALIZERS),
-        *((keras.losses.get, "loss", name) for name in checks.LOSSES),
+        *((keras.activations.get, "activation", name) for name in values.ACTIVATIONS),
+        *((keras.initializers.get, "kernel_initializer", name) for name in values.INITIALIZERS),
+        *((keras.losses.get, "loss", name) for name in values.LOSSES),
     ],
 )
 def test_names(tmp_path, get, field, name):

@@ -5,23 +5,26 @@ import ast
 import pytest
 from conftest import ROOT
 
+import keras_xor
+
 PACKAGE = ROOT / "keras_xor"
 # Each may import those before it, and none after it.
 ROOMS = [
     *(
-        "checks",
+        "values",
         "recipe",
         "runtime",
         "sampling",
         "data",
         "model",
+        "compiled",
         "training",
         "signature",
         "prediction",
     ),
     *("files", "run", "recording", "study", "plots", "cli", "playground"),
 ]
-LIGHT = ["checks", "recipe", "runtime", "cli"]  # What a script needs for its --help.
+LIGHT = ["values", "recipe", "runtime", "cli"]  # What a script needs for its --help.
 
 
 def imported_rooms(file):
@@ -47,8 +50,37 @@ def test_imports_run_one_way(room):
 
 
 def test_every_file_is_in_a_room():
-    names = {path.stem for path in PACKAGE.iterdir() if path.name != "__pycache__"}
-    assert names == {*ROOMS, "__init__"}
+    names = {path.stem for path in PACKAGE.iterdir() if path.suffix in ("", ".py")}
+    assert names - {"__pycache__"} == {*ROOMS, "__init__"}
+
+
+def list_public_functions(body):
+    for node in body:
+        is_function = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+            yield from list_public_functions(node.body)
+        elif is_function and (node.name == "__init__" or not node.name.startswith("_")):
+            yield node
+
+
+def test_public_functions_have_types():
+    for file in PACKAGE.rglob("*.py"):
+        for node in list_public_functions(ast.parse(file.read_text(encoding="utf-8")).body):
+            arguments = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+            arguments += filter(None, [node.args.vararg, node.args.kwarg])
+            untyped = [argument.arg for argument in arguments if not argument.annotation]
+            assert set(untyped) <= {"self", "cls"}, (file, node.name)
+            assert node.returns, (file, node.name)
+
+
+def test_no_two_files_have_one_name():
+    names = [file.stem for file in PACKAGE.rglob("*.py") if file.stem != "__init__"]
+    assert sorted(names) == sorted({*names})
+
+
+def test_the_stub_lists_what_there_is():
+    for name in keras_xor.__all__:
+        assert getattr(keras_xor, name) is not None
 
 
 def test_files_are_short():

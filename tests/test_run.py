@@ -85,7 +85,7 @@ def test_probabilities_and_steps_to_learn():
     for epoch in range(21):
         model.set_weights([weight[epoch] for weight in run.weights])
         y = keras_xor.predict(model, *TRUTH_TABLE)
-        np.testing.assert_allclose(run.probabilities[epoch], y, atol=1e-6)
+        np.testing.assert_allclose(run.predictions[epoch], y, atol=1e-6)
         right.append(bool(np.all((y > 0.5) == np.not_equal(*TRUTH_TABLE))))
     first = 20 - len([*itertools.takewhile(bool, reversed(right))]) + 1
     assert run.steps_to_learn == 200 * first > 0
@@ -122,11 +122,11 @@ def test_a_resumed_run_is_the_uninterrupted_one(tmp_path, recipe):
     for epoch in (0, 1, recipe.epochs - 1):
         interrupted(epoch, recipe, 3, file, resume=True)
         assert file.exists() == (epoch > 0)
-    unfinished = recording.unfinished_run(file)
+    unfinished = recording.find_unfinished(file)
     assert (unfinished.epochs_done, unfinished.recipe) == (recipe.epochs - 1, recipe)
     check_same(train_run(recipe, 3, file, resume=True), whole)
     check_same(Run.load(file), whole)
-    assert recording.unfinished_run(file) is None
+    assert recording.find_unfinished(file) is None
     before = file.read_bytes()
     check_same(train_run(recipe, 3, file, resume=True), whole)  # Nothing is left to do.
     assert file.read_bytes() == before
@@ -204,7 +204,7 @@ def test_a_callback_may_change_its_model_and_no_other(tmp_path):
     whole = train_run(SHORT, 1)
     frozen = train_run(SHORT, 1, callbacks=[Freeze()])
     np.testing.assert_array_equal(frozen.weights[-1][-1], [0])
-    check_same(train_run(SHORT, 1, callbacks=None), whole)
+    check_same(train_run(SHORT, 1, callbacks=[]), whole)
 
 
 def test_a_seed_of_numpy(tmp_path):
@@ -224,7 +224,7 @@ def test_an_interrupted_run_is_saved(tmp_path):
     file = tmp_path / "a.npz"
     with pytest.raises(KeyboardInterrupt):
         train_run(SHORT, 1, file, callbacks=[Interrupt()])
-    assert recording.unfinished_run(file).epochs_done == 2
+    assert recording.find_unfinished(file).epochs_done == 2
     check_same(train_run(SHORT, 1, file, resume=True), train_run(SHORT, 1))
     before = file.read_bytes()
     with pytest.raises(KeyboardInterrupt):
@@ -242,7 +242,7 @@ def test_an_unfinished_run_may_be_declared_finished(tmp_path):
     interrupted(2, SHORT, 1, file)
     shorter = dataclasses.replace(SHORT, epochs=2)
     check_same(train_run(shorter, 1, file, resume=True), train_run(shorter, 1))
-    assert recording.unfinished_run(file) is None
+    assert recording.find_unfinished(file) is None
 
 
 class Clock:
@@ -327,7 +327,7 @@ def test_a_run_that_a_callback_stops_is_a_shorter_one(tmp_path):
 
     run = train_run(SHORT, 1, tmp_path / "a.npz", callbacks=[Stop()])
     check_same(run, train_run(dataclasses.replace(SHORT, epochs=2), 1))
-    assert recording.unfinished_run(tmp_path / "a.npz") is None
+    assert recording.find_unfinished(tmp_path / "a.npz") is None
     check_same(train_run(SHORT, 1, tmp_path / "a.npz", resume=True), train_run(SHORT, 1))
 
 
@@ -358,7 +358,7 @@ def test_what_is_no_run_is_told(tmp_path, damage):
     damage(file)
     with pytest.raises(keras_xor.KerasXorError, match=r"a\.npz is not a run, or damaged: choose"):
         Run.load(file)
-    assert recording.unfinished_run(file) is None
+    assert recording.find_unfinished(file) is None
 
 
 def test_there_is_no_run():

@@ -15,7 +15,7 @@ from conftest import ROOT, one_line
 
 import keras_xor
 from keras_xor import Recipe
-from keras_xor.cli import prediction_table, table
+from keras_xor.cli import format_predictions, format_table
 from keras_xor.data import TRUTH_TABLE
 
 SCRIPTS = [
@@ -56,7 +56,7 @@ def test_train_then_predict_then_plot(tmp_path):
     assert (status, errors) == (0, "")
     for line in ("Total params: 33 ", "Training on ", "Epoch 10/10", "1000/1000 - "):
         assert line in output
-    table = re.findall(r"^ ([01])    ([01])       (0\.\d{5})       ([01])$", output, re.MULTILINE)
+    table = re.findall(r"^ ([01])    ([01])      (0\.\d{5})       ([01])$", output, re.MULTILINE)
     assert [(int(x1), int(x2), int(y)) for x1, x2, _, y in table] == [
         (0, 0, 0),
         (0, 1, 1),
@@ -71,7 +71,7 @@ def test_train_then_predict_then_plot(tmp_path):
 
     status, output, errors = process("predict.py", "--x1", 0, "--x2", 1, cwd=tmp_path)
     assert (status, errors) == (0, "")
-    assert output.split() == ["x1", "x2", "probability", "class", "0", "1", table[1][2], "1"]
+    assert output.split() == ["x1", "x2", "prediction", "class", "0", "1", table[1][2], "1"]
 
     status, output, errors = process("plot_model.py", cwd=tmp_path, PATH="")
     assert (status, output, errors) == (0, "picture: artifacts/model.png\n", "")
@@ -165,7 +165,7 @@ def test_train_with_every_option(script):
     status, output, errors = script(
         *("train.py", "--epochs", 2, "--steps-per-epoch", 30, "--batch-size", 5),
         *("--learning-rate", 0.5, "--seed", 9, "--model", "m.keras", "--show-batch"),
-        *("--hidden-units", "4x3", "--activation", "relu", "--initializer", "he_normal"),
+        *("--hidden-units", "4x3", "--activation", "relu", "--kernel-initializer", "he_normal"),
         *("--loss", "mse", "--optimizer", "SGD", "--momentum", 0.9, "--nesterov"),
         *("--data", "shuffled", "--labels", "0001", "--noise", 0.1),
     )
@@ -184,7 +184,7 @@ def test_train_with_every_option(script):
     }
     model = keras_xor.build_model(recipe, seed=9)
     keras_xor.train(model, recipe, seed=9)
-    assert prediction_table(keras_xor.prediction.predictions(model, *TRUTH_TABLE)) in output
+    assert format_predictions(keras_xor.prediction.list_predictions(model, *TRUTH_TABLE)) in output
 
 
 def test_a_run_of_a_study_can_be_trained_and_drawn(script, tmp_path):
@@ -241,8 +241,8 @@ def test_a_warning_is_one_line(tmp_path):
 def test_predict_the_truth_table(script, trained, trained_file):
     status, output, errors = script("predict.py", "--model", trained_file)
     assert (status, errors) == (0, "")
-    rows = keras_xor.prediction.predictions(trained, *TRUTH_TABLE)
-    assert output == prediction_table(rows) + "\n"
+    rows = keras_xor.prediction.list_predictions(trained, *TRUTH_TABLE)
+    assert output == format_predictions(rows) + "\n"
 
 
 def test_predict_says_when_outputs_are_no_probabilities(script, tmp_path):
@@ -251,7 +251,7 @@ def test_predict_says_when_outputs_are_no_probabilities(script, tmp_path):
     model.save(tmp_path / "a.keras")
     status, _, errors = script("predict.py", "--model", "a.keras")
     assert status == 0
-    assert "the outputs of this model are not probabilities; its class is 1" in one_line(errors)
+    assert "this model does not predict probabilities; its class is 1" in one_line(errors)
 
 
 def test_predict_json(script, trained, trained_file):
@@ -259,7 +259,9 @@ def test_predict_json(script, trained, trained_file):
         "predict.py", "--x1", 0, 0.25, "--x2", 1, "1e-3", "--model", trained_file, "--json"
     )
     assert (status, errors) == (0, "")
-    assert json.loads(output) == keras_xor.prediction.predictions(trained, [0, 0.25], [1, 0.001])
+    assert json.loads(output) == keras_xor.prediction.list_predictions(
+        trained, [0, 0.25], [1, 0.001]
+    )
 
 
 @pytest.mark.parametrize("x1", ["-1", "-1e3", "-.5", "1.01", "+2", "1e30"])
@@ -299,10 +301,10 @@ def test_train_and_plot(script, tmp_path, suffix):
 
 
 def test_table():
-    assert table(("", "a", "b"), ("x", "1.5", "-1e+300"), ("long", "22", "inf")) == (
+    assert format_table(("", "a", "b"), ("x", "1.5", "-1e+300"), ("long", "22", "inf")) == (
         "         a         b\nx      1.5   -1e+300\nlong    22       inf"
     )
-    assert table(("a", "long"), ("1", "2"), ("", "")) == "a   long\n1      2\n"
+    assert format_table(("a", "long"), ("1", "2"), ("", "")) == "a   long\n1      2\n"
 
 
 # What users see when the reader of the output goes away.
@@ -353,7 +355,10 @@ def test_help_is_light(light_process, name):
             "train.py --learning-rate 1e39",
             "--learning-rate: must be a number from 1.2e-38 to 3.4e+38",
         ),
-        (f"train.py --seed {'9' * 5_000}", "--seed: must be a whole number of at least 0, not"),
+        (
+            f"train.py --seed {'9' * 5_000}",
+            "--seed: must be a whole number from 0 to 4294967295, not",
+        ),
         ("train.py --learning-rate fast", "--learning-rate: must be a number from"),
         ("train.py --seed -1", "--seed"),
         ("train.py --model a.h5", "--model: must end in .keras"),
@@ -396,7 +401,10 @@ def test_help_is_light(light_process, name):
             "--optimizer: must be adadelta, adafactor, adagrad, adam,",
         ),
         ("train.py --loss accuracy", "--loss: must be binary_crossentropy, binary_focal"),
-        ("train.py --initializer he", "--initializer: must be glorot_normal, glorot_uniform,"),
+        (
+            "train.py --kernel-initializer he",
+            "--kernel-initializer: must be glorot_normal, glorot_uniform,",
+        ),
         ("train.py --momentum 2", "--momentum: must be a number from 0 to 1, not '2'"),
         ("train.py --optimizer adam --momentum 0.9", "adam has no momentum: leave it out, or use"),
         ("train.py --nesterov perhaps", "--nesterov: must be on or off"),

@@ -1,6 +1,7 @@
 import csv
 import math
 import os
+import random
 import re
 import signal
 import subprocess
@@ -16,10 +17,10 @@ import keras_xor
 from keras_xor import Recipe
 from keras_xor.data import TRUTH_TABLE
 from keras_xor.study import ARTICLE, Study, seed_study
-from keras_xor.study.chunks import cut
+from keras_xor.study.chunks import make_chunks
 from keras_xor.study.initial import InitialValues
-from keras_xor.study.network import recipe_network
-from keras_xor.study.study import wilson_interval
+from keras_xor.study.network import get_recipe_network
+from keras_xor.study.study import compute_wilson_interval
 
 TRUTH = np.array([0, 1, 1, 0])
 
@@ -49,7 +50,7 @@ TRUTH = np.array([0, 1, 1, 0])
 )
 def test_a_run_is_that_of_train(recipe):
     study = seed_study(recipe, seeds=20, seed=3)
-    seeds = np.random.SeedSequence(3).generate_state(20, np.uint64).tolist()
+    seeds = random.Random(3).sample(range(2**32), 20)
     assert study.seed.tolist() == seeds
     run = 13
     model = keras_xor.build_model(recipe, seeds[run])
@@ -62,7 +63,7 @@ def test_a_run_is_that_of_train(recipe):
 @pytest.mark.parametrize("noise", [0, 1e-9])  # Weighted points, and batches as they are
 def test_steps_to_learn(noise):
     recipe = Recipe(epochs=90, steps_per_epoch=1, batch_size=8, learning_rate=0.5, noise=noise)
-    study = seed_study(recipe, seeds=5, seed=1)
+    study = seed_study(recipe, seeds=9, seed=1)
     for seed, steps_to_learn in zip(study.seed.tolist(), study.steps_to_learn, strict=True):
         model, run = keras_xor.build_model(recipe), keras_xor.train_run(recipe, seed)
         wrong = [0]
@@ -77,7 +78,7 @@ def test_steps_to_learn(noise):
 @pytest.mark.parametrize("name", ["glorot_uniform", "he_normal", "orthogonal", "ones", "identity"])
 def test_the_initial_weights_are_those_of_the_initializer(name):
     recipe = Recipe(kernel_initializer=name, hidden_units=(3, 2))
-    seeds = [7, 2**60]
+    seeds = [7, 2**31]
     drawn, kept = InitialValues(keras_xor.build_model(recipe))(seeds)
     assert kept == []
     for run, seed in enumerate(seeds):
@@ -182,7 +183,7 @@ def test_against_an_independent_study():
             deviation = math.sqrt(2 * quantile * (1 - quantile) / runs)
             assert abs(below - quantile) < 3.5 * deviation
 
-    result = study.summary()
+    result = study.summarize()
     assert (result["runs"], result["learned"], result["diverged"]) == (runs, runs, 0)
     assert 0.98 < result["interval"][0] < result["interval"][1] == 1
 
@@ -248,14 +249,14 @@ def test_what_cannot_learn_is_reported_as_it_is():
     for seed, y in zip(study.seed[:5].tolist(), study.predictions, strict=False):
         expected = keras_xor.predict(keras_xor.build_model(seed=seed), *TRUTH_TABLE)
         np.testing.assert_allclose(y, expected, rtol=0, atol=1e-5)
-    result = study.summary()
+    result = study.summarize()
     assert result["learned"] == ((study.predictions > 0.5) == TRUTH).all(axis=1).sum() < 10
     assert result["median_steps_to_learn"] is None
 
 
 def test_one_seed():
     study = seed_study(Recipe(epochs=1, steps_per_epoch=3), seeds=1)
-    for n, quantiles in enumerate(study.summary()["quantiles"].values()):
+    for n, quantiles in enumerate(study.summarize()["quantiles"].values()):
         assert quantiles == [study.predictions[0, n]] * 3
 
 
@@ -265,13 +266,13 @@ def test_one_seed():
         (1, {}, [1]),
         (1_000, {}, [250] * 4),
         (10_000, {}, [500] * 20),
-        (12, {"batch_size": 2**24}, [6, 6]),
+        (12, {"batch_size": 2**24}, [3] * 4),
         (30, {"hidden_units": (256,) * 4}, [5] * 6),
     ],
 )
 def test_runs_are_cut_into_chunks(seeds, fields, sizes):
     recipe = Recipe(**fields)
-    chunks = cut([recipe], [recipe_network(recipe)], [*range(seeds)])
+    chunks = make_chunks([recipe], [get_recipe_network(recipe)], [*range(seeds)])
     assert [len(chunk.seeds) for chunk in chunks] == sizes
     assert [seed for chunk in chunks for seed in chunk.seeds] == [*range(seeds)]
 
@@ -311,8 +312,8 @@ def made_up(*runs):
 
 def test_summary():
     study = made_up(*((number / 1_000, number) for number in range(1, 102)))
-    assert study.summary()["percentiles"] == {}  # It compares only when it is asked to.
-    result = study.summary(ARTICLE)
+    assert study.summarize()["percentiles"] == {}  # It compares only when it is asked to.
+    result = study.summarize(ARTICLE)
     assert result["quantiles"]["y_00"] == pytest.approx([0.006, 0.051, 0.096])
     assert result["percentiles"]["y_00"] == pytest.approx(100 * 12 / 101)  # 0.001 to 0.012
     assert result["percentiles"]["y_01"] == 100
@@ -322,22 +323,22 @@ def test_summary():
 
 def test_summary_of_runs_that_failed():
     failed = (0.6, 0), (math.nan, 0)
-    result = made_up((0.2, 7), (0.4, 8), *failed).summary()
+    result = made_up((0.2, 7), (0.4, 8), *failed).summarize()
     assert (result["runs"], result["learned"], result["diverged"]) == (4, 2, 1)
     assert result["quantiles"]["y_00"][1] == 0.4
     assert result["median_steps_to_learn"] == 8
-    assert made_up((0.2, 1), *failed).summary()["median_steps_to_learn"] is None
-    nothing = made_up(failed[1]).summary(ARTICLE)
+    assert made_up((0.2, 1), *failed).summarize()["median_steps_to_learn"] is None
+    nothing = made_up(failed[1]).summarize(ARTICLE)
     assert (nothing["learned"], nothing["diverged"]) == (0, 1)
     assert np.isnan([*nothing["quantiles"].values()]).all()
     assert np.isnan([*nothing["percentiles"].values(), nothing["median_loss"]]).all()
 
 
 @pytest.mark.parametrize(("successes", "trials"), [(0, 10), (1, 3), (459, 1_000), (10, 10)])
-def test_wilson_interval(successes, trials):
+def test_compute_wilson_interval(successes, trials):
     """Its ends are the probabilities 1.96 of their own standard deviations from the share."""
     share = successes / trials
-    ends = wilson_interval(successes, trials)
+    ends = compute_wilson_interval(successes, trials)
     assert 0 <= ends[0] <= share <= ends[1] <= 1
     for end in ends:
         if end != share:
@@ -363,7 +364,7 @@ def test_script(script, tmp_path):
         **{"data": "shuffled", "noise": 0.2},
     )
     study = seed_study(recipe, seeds=30, seed=5)
-    result = study.summary()
+    result = study.summarize()
     learned, (low, high) = result["learned"], result["interval"]
     assert 0 < learned < 30
     assert output.startswith(
@@ -392,7 +393,7 @@ def test_script(script, tmp_path):
 def test_script_compares_the_recipe_of_the_guide_with_the_article(script, tmp_path):
     status, output, errors = script("seed_study.py", "--seeds", 5, "--to-file", "a.svg")
     assert (status, errors) == (0, "")
-    result = seed_study(seeds=5).summary(ARTICLE)
+    result = seed_study(seeds=5).summarize(ARTICLE)
     for point, y in ARTICLE.items():
         compared = [f"{y:.5f}", f"{result['percentiles'][point]:.1f}"]
         assert compared in [line.split()[-2:] for line in output.splitlines()]
@@ -422,7 +423,7 @@ def test_script_tells_of_runs_that_diverged(script):
 def test_script_sees_an_unwritable_target_first(script, monkeypatch, tmp_path, option):
     file = tmp_path / {"--csv": "a.csv", "--to-file": "a.png"}[option]
     file.mkdir()
-    monkeypatch.setattr(keras_xor.study, "sweep", None)
+    monkeypatch.setattr(keras_xor, "sweep", None)
     status, output, errors = script("seed_study.py", option, file)
     assert (status, output) == (1, "")
     assert "(it is a folder): choose another file" in one_line(errors)

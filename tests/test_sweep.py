@@ -61,7 +61,7 @@ def test_a_model_in_several_recipes():
 
 
 def test_what_cannot_be_studied_is_told_before_the_first_run(monkeypatch):
-    monkeypatch.setattr(runs, "finished", None)
+    monkeypatch.setattr(runs, "train_chunks", None)
     with pytest.raises(keras_xor.KerasXorError, match="cannot use ScheduleFreeAdamW"):
         sweep([*GRID, Recipe(optimizer="schedulefreeadamw")])
 
@@ -151,11 +151,11 @@ def test_progress_is_told_and_can_end_a_sweep():
 @pytest.mark.parametrize(
     ("changes", "complaint"),
     [
-        ({"seed": 5}, r"is of another study \(seed is \d+, not \d+\): use the same options"),
+        ({"seed": 5}, r"has another study \(seed is \d+, not \d+\): use the same options"),
         ({"recipes": [GRID[0], *RECIPES[1:]]}, r"\(momentum is 0.0, not 0.9\)"),
         ({"recipes": [Recipe(epochs=1), RECIPES[1]]}, r"\(steps_per_epoch is 40, not 1000\)"),
         ({"model": own_model()}, r"\(hidden_units is 8, not empty\)"),
-        ({"model": own_model(), "x": [[0, 0]], "y": [1]}, r"it has other columns"),
+        ({"model": own_model(), "x": [[0, 0]], "y": [1]}, r"\(other columns\)"),
         ({"resume": False}, "a.csv has 2 of 15 runs of this study, which is unfinished: resume it"),
     ],
 )
@@ -226,7 +226,7 @@ def test_script(script, tmp_path):
         for nesterov in (False, True)
     ]
     for line, recipe, study in zip(lines[1:9], recipes, sweep(recipes, seeds=4), strict=True):
-        result = study.summary()
+        result = study.summarize()
         low, high = result["interval"]
         assert line.split() == [
             *(recipe.settings()[name] for name in ("hidden_units", "learning_rate", "nesterov")),
@@ -248,7 +248,10 @@ def test_script(script, tmp_path):
             ["--nesterov", "maybe"],
             "argument --nesterov: must be on or off (True or False in Python), not",
         ),
-        (["--device", "cpu", "--scheduler", "tcp://a:1"], "leave out one"),
+        (
+            ["--device", "cpu", "--scheduler", "tcp://a:1"],
+            "trains on other machines: leave out --device",
+        ),
         (["--resume"], "--resume continues the file from --csv: add --csv"),
         (
             [
@@ -342,7 +345,7 @@ VALUES = {
 }
 
 
-def recipes_of(*names):
+def parse_recipes(*names):
     recipes = [{}]
     for name in names:
         recipes = [recipe | {name: value} for recipe in recipes for value in VALUES[name]]
@@ -354,14 +357,14 @@ def recipes_of(*names):
 )
 def test_charts_of_one_to_four_fields(count, end, tmp_path):
     names = [*VALUES][:count]
-    recipes = recipes_of(*names)
+    recipes = parse_recipes(*names)
     studies = [made_up(recipe, number % 11) for number, recipe in enumerate(recipes)]
-    chart = plots.share_learned(studies)
+    chart = plots.plot_recipes(studies)
     for number, (row, recipe) in enumerate(zip(chart.data["values"], recipes, strict=True)):
-        low, high = studies[number].summary()["interval"]
+        low, high = studies[number].summarize()["interval"]
         expected = {"learned": number % 11 / 10, "low": low, "high": high, "runs": 10}
         assert row == expected | {name: recipe.settings()[name] for name in names}
-    plots.save(chart, tmp_path / f"a.{end}")
+    plots.save_chart(chart, tmp_path / f"a.{end}")
     if end == "svg":
         text = (tmp_path / "a.svg").read_text()
         shown = [recipe.settings()[name] for recipe in recipes for name in names[1:]]
@@ -370,7 +373,7 @@ def test_charts_of_one_to_four_fields(count, end, tmp_path):
 
 @pytest.mark.parametrize("name", ["learning_rate", "optimizer", "hidden_units"])
 def test_a_chart_of_one_field_draws_its_interval(name):
-    spec = plots.share_learned([made_up(recipe, 5) for recipe in recipes_of(name)]).to_dict()
+    spec = plots.plot_recipes([made_up(recipe, 5) for recipe in parse_recipes(name)]).to_dict()
     marks = [layer["mark"]["type"] for layer in spec["layer"]]
     assert marks == ["line", "rule", "point"][name == "optimizer" :]
     assert (spec["layer"][0]["encoding"]["x"].get("scale", {}).get("type") == "log") == (
@@ -380,4 +383,4 @@ def test_a_chart_of_one_field_draws_its_interval(name):
 
 def test_what_cannot_be_charted():
     with pytest.raises(keras_xor.KerasXorError, match="must differ in 1 to 4 fields to be charted"):
-        plots.share_learned([made_up(Recipe(), 5)])
+        plots.plot_recipes([made_up(Recipe(), 5)])

@@ -9,8 +9,8 @@ import pytest
 from conftest import ROOT
 
 import keras_xor
-from keras_xor import Recipe, training
-from keras_xor.data import TRUTH_TABLE, steps_per_stack
+from keras_xor import Recipe, runtime, training
+from keras_xor.data import TRUTH_TABLE
 
 
 def sgd_in_numpy(weights, batches, learning_rate):
@@ -109,7 +109,7 @@ def test_divergence(learning_rate, epochs, complaint):
 def test_callbacks_may_freeze_a_layer_before_the_first_step():
     class Freeze(keras.callbacks.Callback):
         def on_train_begin(self, logs=None):
-            self.model.get_layer("hidden").trainable = False
+            self.model.get_layer("hidden_1").trainable = False
 
     model = keras_xor.build_model()
     hidden, _, output, _ = model.get_weights()
@@ -194,7 +194,8 @@ def test_fit_is_plain_again_afterwards():
 
 def test_any_loss_optimizer_and_metric():
     model = keras_xor.build_model(seed=0)
-    model.compile("adam", "mse", metrics=["mae", "auc"], jit_compile=True)
+    adam = keras.optimizers.Adam(0.01)
+    model.compile(adam, "mse", metrics=["mae", "auc"], jit_compile=True)
     history = keras_xor.train(model, Recipe(epochs=3, steps_per_epoch=300), seed=0).history
     assert set(history) == {"loss", "mae", "auc"}
     assert history["auc"][-1] == pytest.approx(1)
@@ -294,8 +295,7 @@ def uncompiled():
 @pytest.mark.parametrize(
     ("build", "complaint"),
     [
-        (uncompiled, "model must be compiled: call model.compile first"),
-        (lambda: network(["a", "b"]), "must have the inputs x1 and x2, as build_model makes it"),
+        (lambda: network(["a", "b"]), "must have the inputs x1 and x2: train others by model.fit"),
         (lambda: keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]), "inputs x1 and x2"),
     ],
 )
@@ -347,13 +347,14 @@ def test_one_trace_for_one_run(monkeypatch):
 @pytest.mark.parametrize("steps_per_epoch", [1, 997, 1_000, 10**6, 10**18])
 @pytest.mark.parametrize("batch_size", [1, 32, 1_000_000, 2**24])
 def test_stacks_are_small(steps_per_epoch, batch_size):
-    steps = steps_per_stack(steps_per_epoch, batch_size)
+    recipe = Recipe(steps_per_epoch=steps_per_epoch, batch_size=batch_size)
+    steps = training.choose_steps_per_execution(recipe)
     assert 1 <= steps <= steps_per_epoch
     assert steps * batch_size * 3 <= 64 * 2**20
 
 
 def test_the_device_has_a_name():
-    assert re.fullmatch(r"[ctg]pu:\d+", training.device())
+    assert re.fullmatch(r"[ctg]pu:\d+", runtime.get_device_name())
 
 
 ON_DEVICES = """

@@ -1,6 +1,6 @@
 """Shared by the scripts: options, output and one-line errors."""
 
-from keras_xor.cli.output import prediction_table, say, table
+from keras_xor.cli.output import format_predictions, format_table, print_message
 from keras_xor.cli.parser import (
     MODEL_FILE,
     RUN_FILE,
@@ -12,11 +12,11 @@ from keras_xor.cli.parser import (
     add_run,
     add_seed,
     add_value,
-    command,
-    file_name,
-    option_of,
-    recipe_of,
-    recipes_of,
-    typed_command,
+    name_option,
+    parse_recipe,
+    parse_recipes,
+    path_parser,
+    repeat_command,
+    write_command,
 )
 from keras_xor.cli.running import interrupts_at_once, run_script

@@ -3,26 +3,27 @@
 import contextlib
 import sys
 import warnings
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
-from keras_xor.checks import one_line
+from keras_xor.values import to_one_line
 
 
-def say(message):
-    """Print `message` in one line to standard error, prefixed with the script's name."""
-    print(one_line(f"{Path(sys.argv[0]).name}: {message}"), file=sys.stderr)
+def print_message(message: object) -> None:
+    """Print a message in one line to standard error, prefixed with the script's name."""
+    print(to_one_line(f"{Path(sys.argv[0]).name}: {message}"), file=sys.stderr)
 
 
 @contextlib.contextmanager
-def warnings_in_one_line():
-    """Let `say` print Python's warnings within the block."""
+def warnings_in_one_line() -> Iterator[None]:
+    """Let `print_message` print Python's warnings within the block."""
     with warnings.catch_warnings():
-        warnings.showwarning = lambda message, *where: say(message)
+        warnings.showwarning = lambda message, *where: print_message(message)  # type: ignore[assignment]
         yield
 
 
-def is_number(text):
-    """Whether `float` can parse `text`."""
+def is_number(text: str) -> bool:
     try:
         float(text)
     except ValueError:
@@ -30,7 +31,7 @@ def is_number(text):
     return True
 
 
-def table(header, *lines):
+def format_table(header: Sequence[str], *lines: Sequence[str]) -> str:
     """Text in columns; columns of numbers (or "never") are right-aligned, others left-aligned."""
     columns = [
         [cell.rjust(width) if numbers else cell.ljust(width) for cell in cells]
@@ -41,12 +42,10 @@ def table(header, *lines):
     return "\n".join("   ".join(line).rstrip() for line in zip(*columns, strict=True))
 
 
-def prediction_table(predictions):
-    """The result of `keras_xor.prediction.predictions` as text, one line per point."""
-    return table(
-        ("x1", "x2", "probability", "class"),
-        *(
-            (f"{point['x1']:.15g}", f"{point['x2']:.15g}", f"{point['y']:.5f}", f"{point['class']}")
-            for point in predictions
-        ),
+def format_predictions(predictions: Iterable[dict[str, Any]]) -> str:
+    """What `keras_xor.prediction.list_predictions` returns as text, one line per point."""
+    lines = (
+        (f"{x1:.15g}", f"{x2:.15g}", f"{prediction:.5f}", f"{label}")
+        for x1, x2, prediction, label in (point.values() for point in predictions)
     )
+    return format_table(("x1", "x2", "prediction", "class"), *lines)

@@ -5,26 +5,28 @@ import gc
 import os
 import signal
 import sys
+from collections.abc import Callable, Iterator
+from typing import Any
 
-from keras_xor.checks import KerasXorError
-from keras_xor.cli.output import say, warnings_in_one_line
-from keras_xor.runtime import import_keras, keras_backend, on_device
+from keras_xor.cli.output import print_message, warnings_in_one_line
+from keras_xor.runtime import import_keras, on_device, set_backend
+from keras_xor.values import KerasXorError
 
 
-def run_script(main, arguments):
+def run_script(main: Callable[[Any], None], arguments: Callable[[], Any]) -> None:
     """Call `main(arguments())` with TensorFlow silenced, on the device from `--device`.
 
     Bad input exits with status 1 and a one-line error. Ctrl-C exits with status 130 and a hint:
     the message of the `KeyboardInterrupt`, if `main` set one.
     """
-    if status := _status(main, arguments):
+    if status := _run(main, arguments):
         # Objects that TensorFlow's threads use must not outlive Python: they would hang.
         gc.collect()
         sys.exit(status)
 
 
 @contextlib.contextmanager
-def interrupts_at_once():
+def interrupts_at_once() -> Iterator[None]:
     """Let Ctrl-C end the process within the block, where there is nothing to save."""
     before = signal.getsignal(signal.SIGINT)
     if before is signal.default_int_handler:  # Otherwise, it is ignored.
@@ -35,22 +37,22 @@ def interrupts_at_once():
         signal.signal(signal.SIGINT, before)
 
 
-def _status(main, arguments):
+def _run(main: Callable, arguments: Callable) -> int:
     try:
         args = arguments()
-        keras_backend()
+        set_backend()
         with interrupts_at_once():
             import_keras()
         with warnings_in_one_line(), on_device(getattr(args, "device", None)):
             main(args)
         sys.stdout.flush()
     except KerasXorError as error:
-        say(error)
+        print_message(error)
         return 1
     except KeyboardInterrupt as interrupt:
         if sys.stdout.isatty():
             print()  # The cursor is after a progress bar.
-        say(f"interrupted: {str(interrupt) or 'run it again'}")
+        print_message(f"interrupted: {str(interrupt) or 'run it again'}")
         return 130
     except BrokenPipeError:  # The reader, such as head, has seen enough.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # For Python's last flush

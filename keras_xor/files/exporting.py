@@ -1,32 +1,33 @@
 """Export a trained model to other runtimes, and check the result there."""
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_xor.checks import KerasXorError, export_suffix
 from keras_xor.files.writing import replacing
 from keras_xor.runtime import silence
-from keras_xor.signature import model_inputs
+from keras_xor.signature import make_inputs
+from keras_xor.values import KerasXorError, parse_export_suffix
 
 TOLERANCE = 1e-5
 
 
-def export(model, to_file):
-    """Export `model` to another runtime with Keras's `model.export`, and check it there.
+def export(model: keras.Model, to_file: str | Path) -> float:
+    """Export a model to another runtime with Keras's `model.export`, and check it there.
 
-    The inputs keep their names, in alphabetical order, so that x1 is first, and a dynamic batch
-    size. The outputs are those of the model. For a grid of 50 x 50 points in the unit square, with
-    inputs passed by name and by position, the runtime's outputs are compared with Keras's.
+    The inputs keep their names, in alphabetical order, so that x1 is first. At 50 x 50 points of
+    the unit square, with inputs passed by name and by position, the runtime's outputs are compared
+    with Keras's.
 
     Args:
-        model: A functional or Sequential `keras.Model` that `predict` takes.
-        to_file: Name of a .onnx file (ONNX), a .tflite file (LiteRT), or a new or empty folder
-            with a trailing slash or no suffix (TensorFlow SavedModel).
+        model: A functional or Sequential model that `predict` takes.
+        to_file: A .onnx file (ONNX), a .tflite file (LiteRT), or a new or empty folder with a
+            trailing slash or no suffix (TensorFlow SavedModel).
 
     Returns:
         The largest difference from Keras, at most 1e-5; relative to the largest output
@@ -37,10 +38,10 @@ def export(model, to_file):
             the model has other inputs, the runtime does not support it, or the difference is
             larger.
     """
-    target = _TARGETS[export_suffix(to_file)]
+    target = _TARGETS[parse_export_suffix(to_file)]
     axis = np.linspace(0, 1, 50)
     points = np.reshape(np.meshgrid(axis, axis), (2, -1))
-    inputs = model_inputs(model, *points)
+    inputs = make_inputs(model, *points)
     (expected,) = map(np.asarray, keras.tree.flatten(model(inputs, training=False)))
     tensors = {tensor.name: tensor for tensor in model.inputs}
     x = dict(sorted(zip(tensors, keras.tree.flatten(inputs), strict=True)))
@@ -62,7 +63,7 @@ def export(model, to_file):
 
 
 @contextlib.contextmanager
-def _errors_in_one_line(to_file):
+def _errors_in_one_line(to_file: str | Path) -> Iterator[None]:
     try:
         yield
     except OSError:
@@ -77,7 +78,7 @@ def _errors_in_one_line(to_file):
         ) from error
 
 
-def _repair_litert(file, names):
+def _repair_litert(file: Path, names: Sequence[str]) -> None:
     """Put the inputs in their order: the converter sorts them by a hash of their names."""
     import flatbuffers
     from ai_edge_litert import schema_py_generated as schema
@@ -91,7 +92,7 @@ def _repair_litert(file, names):
     file.write_bytes(builder.Output())
 
 
-def _run_onnx(file, x):
+def _run_onnx(file: str, x: dict) -> Sequence:
     import onnxruntime
 
     session = onnxruntime.InferenceSession(file)
@@ -100,7 +101,7 @@ def _run_onnx(file, x):
     return [session.run(None, inputs)[0] for inputs in (x, by_position)]
 
 
-def _run_litert(file, x):
+def _run_litert(file: str, x: dict) -> Sequence:
     from ai_edge_litert.interpreter import Interpreter
 
     interpreter = Interpreter(file)
@@ -114,7 +115,7 @@ def _run_litert(file, x):
     return by_name, interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
 
 
-def _run_saved_model(folder, x):
+def _run_saved_model(folder: str, x: dict) -> Sequence:
     loaded = tf.saved_model.load(folder)  # This reference keeps the variables alive.
     signature = loaded.signatures["serving_default"]
     names = [tensor.name.split(":")[0] for tensor in signature.inputs[: len(x)]]

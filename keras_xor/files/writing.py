@@ -6,25 +6,26 @@ import secrets
 import shutil
 import tempfile
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from keras_xor.checks import KerasXorError
+from keras_xor.values import KerasXorError
 
 _TEMPORARY = ".keras_xor-"
 _HOUR = 3600  # Longer than any file takes to write
 
 
-def check_writable(path):
+def check_writable(path: str | Path) -> None:
     """Raise `KerasXorError` if the file `path` cannot be written; create its folder if needed."""
     with _reporting(path):
-        target = _target(path)
+        target = _find_target(path)
         if target.is_dir():
             raise OSError("it is a folder")
         tempfile.TemporaryFile(dir=target.parent).close()
 
 
 @contextlib.contextmanager
-def replacing(path):
+def replacing(path: str | Path) -> Iterator[Path]:
     """Yield a `Path` to write a file or folder to, which becomes `path` if the block succeeds.
 
     A file that is there is replaced, and a folder only if it is empty. A link stays, and its
@@ -34,7 +35,7 @@ def replacing(path):
         KerasXorError: `path` cannot be written. What is there stays as it is.
     """
     with _reporting(path):
-        target = _target(path)
+        target = _find_target(path)
         _remove_leftovers(target.parent)
         new = target.with_name(f"{_TEMPORARY}{secrets.token_hex(4)}{Path(path).suffix}")
         try:
@@ -47,7 +48,7 @@ def replacing(path):
             _remove(new)
 
 
-def _target(path):
+def _find_target(path: str | Path) -> Path:
     """What to replace; its folder is created, and a file that is read-only is refused."""
     target = Path(os.path.realpath(path))
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -56,7 +57,7 @@ def _target(path):
     return target
 
 
-def _remove_leftovers(folder):
+def _remove_leftovers(folder: Path) -> None:
     """Remove leftovers of killed processes, but not what others may be writing."""
     for left in folder.glob(f"{_TEMPORARY}*"):
         with contextlib.suppress(OSError):  # It may be gone, or somebody else's.
@@ -64,14 +65,14 @@ def _remove_leftovers(folder):
                 _remove(left)
 
 
-def _remove(path):
+def _remove(path: Path) -> None:
     if path.is_dir():
         shutil.rmtree(path, ignore_errors=True)
     else:
         path.unlink(missing_ok=True)
 
 
-def _flush(path):
+def _flush(path: Path) -> None:
     for file in [path, *path.rglob("*")]:
         if file.is_file():
             with file.open("rb+") as handle:
@@ -79,7 +80,7 @@ def _flush(path):
 
 
 @contextlib.contextmanager
-def _reporting(path):
+def _reporting(path: str | Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
@@ -88,18 +89,14 @@ def _reporting(path):
 
 
 class Throttle:
-    """Limits saving to once every few seconds, and to a 25th of the time.
-
-    Attributes:
-        seconds: The least time between two saves.
-    """
+    """Limits saving to once every few seconds, and to a 25th of the time."""
 
     seconds = 5.0
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._due = time.monotonic() + self.seconds
 
-    def __call__(self, save):
+    def __call__(self, save: Callable[[], None]) -> None:
         """Call `save()` if it is time to."""
         start = time.monotonic()
         if start >= self._due:

@@ -1,13 +1,14 @@
 """The optional packages of the page."""
 
 import contextlib
+from collections.abc import Iterator
 
-from keras_xor.checks import KerasXorError
+from keras_xor.values import KerasXorError
 
 
 @contextlib.contextmanager
-def notebook_extra():
-    """Say in one line which package of the extra "notebook" is missing for an import."""
+def notebook_extra() -> Iterator[None]:
+    """Report in one line which package of the extra "notebook" is missing for an import."""
     try:
         yield
     except ImportError as error:

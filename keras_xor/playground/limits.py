@@ -1,29 +1,28 @@
-"""How much a page trains: it would have to wait for more, or to keep too much."""
+"""How much a page trains, so that nobody has to wait."""
 
 import itertools
 
-from keras_xor.checks import KerasXorError
+from keras_xor.recipe import Recipe
+from keras_xor.values import KerasXorError
 
 _MOST_EPOCHS = 1_000
 _MOST_SECONDS = 15
-_SECONDS_OF_AN_EPOCH = 5e-3  # In addition to its steps
+_SECONDS_PER_EPOCH = 5e-3  # In addition to its steps
 _MOST_WEIGHTS = 2**24  # Of all epochs: 64 MiB
 
 
-def check_length(recipe):
-    """Raise `KerasXorError` if a page would have to wait for a recipe, or to keep too much.
+def check_length(recipe: Recipe) -> None:
+    """Raise `KerasXorError` if a recipe has more than 1,000 epochs, or takes over 15 seconds.
 
-    Args:
-        recipe: A `Recipe`. It may have 1,000 epochs, train for some 15 seconds, and have 2**24
-            weights in all epochs.
+    It may also have at most 2**24 weights in all epochs.
     """
     if recipe.epochs > _MOST_EPOCHS:
         raise KerasXorError(
             f"the page trains at most {_MOST_EPOCHS} epochs, not {recipe.epochs}: use train.py"
         )
-    of_an_epoch = _SECONDS_OF_AN_EPOCH + recipe.steps_per_epoch * _seconds_of_a_step(recipe)
+    seconds_per_epoch = _SECONDS_PER_EPOCH + recipe.steps_per_epoch * _estimate_step(recipe)
     if (
-        recipe.epochs * of_an_epoch > _MOST_SECONDS
+        recipe.epochs * seconds_per_epoch > _MOST_SECONDS
         or recipe.epochs * recipe.parameters > _MOST_WEIGHTS
     ):
         raise KerasXorError(
@@ -32,11 +31,11 @@ def check_length(recipe):
         )
 
 
-def _seconds_of_a_step(recipe):
-    """A rough upper bound, fitted to measurements on two cores."""
+def _estimate_step(recipe: Recipe) -> float:
+    """A rough upper bound in seconds, fitted to measurements on two cores."""
     kernels = [*itertools.pairwise([2, *recipe.hidden_units, 1])]
-    of_a_kernel = 4e-6 if recipe.optimizer == "sgd" else 16e-6
-    seconds = of_a_kernel * len(kernels) + 4e-10 * recipe.batch_size * recipe.parameters
+    per_kernel = 4e-6 if recipe.optimizer == "sgd" else 16e-6
+    seconds = per_kernel * len(kernels) + 4e-10 * recipe.batch_size * recipe.parameters
     if recipe.optimizer == "muon":  # It multiplies matrices of each kernel.
         seconds += sum(5e-10 * a * b * min(a, b) for a, b in kernels)
     return seconds

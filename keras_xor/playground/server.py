@@ -1,14 +1,18 @@
-"""Serve a notebook on this machine only, to whoever has the token in its address."""
+"""Serve a notebook on 127.0.0.1 only, to whoever has the token in its address."""
 
+import asyncio
+import contextlib
 import logging
 import os
 import secrets
 import socket
 import threading
 import webbrowser
+from pathlib import Path
+from typing import Any
 
-from keras_xor.checks import KerasXorError
 from keras_xor.playground.extra import notebook_extra
+from keras_xor.values import KerasXorError
 
 with notebook_extra():
     import marimo
@@ -25,19 +29,16 @@ _HEAD = """<style>
 _REFUSED = "this page can only be opened at its own address"
 
 
-def serve(notebook, port, open_browser=True):
+def serve(notebook: Path, port: int, open_browser: bool = True) -> None:
     """Serve a marimo notebook until the process ends, and print its address.
 
-    Args:
-        notebook: Path of the notebook.
-        port: Port to listen on, 0 for any that is free.
-        open_browser: Whether to open the page in the browser. Defaults to True.
+    With port 0, it listens on any that is free.
 
     Raises:
-        KerasXorError: the port cannot be listened on.
+        KerasXorError: it cannot listen on the port.
     """
     token = secrets.token_urlsafe(16)
-    with _listening(port) as listener:
+    with _listen(port) as listener:
         port = listener.getsockname()[1]
         builder = marimo.create_asgi_app(
             token=token,
@@ -48,15 +49,15 @@ def serve(notebook, port, open_browser=True):
             html_head=_HEAD,
         )
         page = builder.with_app(path="", root=str(notebook)).build()
-        for route in page.routes:
+        for route in page.routes:  # type: ignore[attr-defined]
             route.app.state.port = port  # In the name of the cookie: servers share its host.
         logging.getLogger("marimo").setLevel(logging.CRITICAL)
         config = uvicorn.Config(
-            _OwnPagesOnly(_WithCode(page), port),
+            _OwnPagesOnly(_retry_failures(page), port),
             log_level="critical",
             lifespan="off",
         )
-        address = f"http://{ADDRESS}:{port}/?access_token={token}"
+        address = f"http://{ADDRESS}:{port}/?access_token={token}&show-code=true"
         print(f"page: {address}\nCtrl-C ends it.", flush=True)
         if open_browser:  # In a thread, for browsers in the terminal that block until they end.
             threading.Thread(target=_open, args=[address], daemon=True).start()
@@ -66,37 +67,68 @@ def serve(notebook, port, open_browser=True):
         server.join()
 
 
-def _listening(port):
+def _listen(port: int) -> socket.socket:
     try:
         return socket.create_server((ADDRESS, port))
     except OSError as error:
+        reason = os.strerror(error.errno or 0)
         raise KerasXorError(
-            f"cannot listen on port {port} ({os.strerror(error.errno)}): choose another port, "
-            "or 0 for any"
+            f"cannot listen on port {port} ({reason}): choose another port, or 0 for any"
         ) from None
 
 
-def _open(address):
+def _open(address: str) -> None:
     if not webbrowser.open(address):
         print("There is no browser here: open the address in one.", flush=True)
 
 
+def _retry_failures(page: Any) -> Any:
+    """Ask for the page again if it fails: Python 3.11 may not parse in two threads at once."""
+
+    async def answer(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "http" or scope["path"] != "/":
+            await page(scope, receive, send)
+            return
+        sent: list[Any] = []
+
+        async def keep(message: Any) -> None:
+            sent.append(message)
+
+        for _ in range(5):
+            sent.clear()
+            with contextlib.suppress(SystemError):
+                await page(scope, receive, keep)
+            if sent and sent[0].get("status") != 500:
+                break
+            await asyncio.sleep(0.1)
+        for message in sent:
+            await send(message)
+
+    return answer
+
+
 class _OwnPagesOnly:
-    """Refuses what a page of another site sends, and requests under another name of this machine.
+    """Refuses what a page of another site sends, and requests under another name of the server.
 
     A browser tells by `Origin` where a page comes from, and by `Host` what it took this server
-    for: a site can let its own name lead here.
+    for: a site can let its own name lead here. It also refuses to show the page within another.
     """
 
-    def __init__(self, page, port):
+    def __init__(self, page: Any, port: int) -> None:
         self._page = page
         self._hosts = {f"{name}:{port}" for name in (ADDRESS, "localhost")}
         self._hosts |= {ADDRESS, "localhost"} if port == 80 else set()
         self._origins = {f"http://{host}" for host in self._hosts}
 
-    async def __call__(self, scope, receive, send):
-        if scope["type"] == "lifespan" or self._is_own(scope):
-            await self._page(scope, receive, _without_frames(send))
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        async def send_unframed(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                header = (b"content-security-policy", b"frame-ancestors 'none'")
+                message = message | {"headers": [*message.get("headers", []), header]}
+            await send(message)
+
+        if scope["type"] == "lifespan" or self._is_own(scope["headers"]):
+            await self._page(scope, receive, send_unframed)
         elif scope["type"] == "websocket":
             await receive()
             await send({"type": "websocket.close", "code": 1008, "reason": _REFUSED})
@@ -104,58 +136,7 @@ class _OwnPagesOnly:
             await send({"type": "http.response.start", "status": 403, "headers": []})
             await send({"type": "http.response.body", "body": _REFUSED.encode()})
 
-    def _is_own(self, scope):
-        sent = {
-            name: [value.decode("latin-1") for key, value in scope["headers"] if key == name]
-            for name in (b"host", b"origin")
-        }
-        return (
-            len(sent[b"host"]) == 1
-            and set(sent[b"host"]) <= self._hosts
-            and set(sent[b"origin"]) <= self._origins
-        )
-
-
-def _without_frames(send):
-    async def sent(message):
-        if message["type"] == "http.response.start":
-            header = (b"content-security-policy", b"frame-ancestors 'none'")
-            message = message | {"headers": [*message.get("headers", []), header]}
-        await send(message)
-
-    return sent
-
-
-class _WithCode:
-    """Redirects to `?show-code=true`, so that marimo shows the code."""
-
-    def __init__(self, page):
-        self._page = page
-
-    async def __call__(self, scope, receive, send):
-        query = scope.get("query_string", b"")
-        if scope["type"] != "http" or scope["path"] != "/":
-            await self._page(scope, receive, send)
-            return
-        if b"show-code=" in query:
-            await self._twice(scope, receive, send)
-            return
-        location = b"/?" + query.lstrip(b"&") + b"&" * bool(query) + b"show-code=true"
-        await send(
-            {"type": "http.response.start", "status": 307, "headers": [(b"location", location)]}
-        )
-        await send({"type": "http.response.body", "body": b""})
-
-    async def _twice(self, scope, receive, send):
-        """Ask once more if need be: Python 3.11 can fail to parse in two threads at a time."""
-        for _ in range(2):
-            sent = []
-
-            async def keep(message, sent=sent):
-                sent.append(message)
-
-            await self._page(scope, receive, keep)
-            if sent[0].get("status") != 500:
-                break
-        for message in sent:
-            await send(message)
+    def _is_own(self, headers: Any) -> bool:
+        hosts = [value.decode("latin-1") for name, value in headers if name == b"host"]
+        origins = [value.decode("latin-1") for name, value in headers if name == b"origin"]
+        return len(hosts) == 1 and {*hosts} <= self._hosts and {*origins} <= self._origins

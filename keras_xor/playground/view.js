@@ -43,21 +43,21 @@ function short(value) {
   return value && (value < 1e-4 || value >= 1e6) ? value.toExponential(2) : value.toPrecision(4);
 }
 
-// What drawing_of returned. A moment is the number of a drawn epoch, or a blend of two of them.
+// What make_drawing returned. A moment is the number of a drawn epoch, or a blend of two of them.
 class Drawing {
   constructor(data) {
     Object.assign(this, data);
     const floats = ({buffer, byteOffset, byteLength}) => (
       new Float32Array(buffer.slice(byteOffset, byteOffset + byteLength))
     );
-    this.output = floats(data.output);
+    this.predictions = floats(data.predictions);
     this.kernels = data.kernels.map(floats);
     this.biases = data.biases.map(floats);
     this.pictures = data.pictures.map(({buffer, byteOffset, byteLength}) => (
       Float32Array.from(new Int8Array(buffer, byteOffset, byteLength), (n) => n === -128 ? NaN : n)
     ));
     this.last = this.epochs.length - 1;
-    this.points = Math.sqrt(this.output.length / this.epochs.length);  // On each axis
+    this.points = Math.sqrt(this.predictions.length / this.epochs.length);  // On each axis
     this.unitPoints = Math.sqrt(this.pictures[0].length / this.epochs.length / 2);
     this.drawn = this.biases.map((biases) => biases.length / this.epochs.length);
     this.drawn.unshift(2);
@@ -70,9 +70,9 @@ class Drawing {
     return (n) => array[before * length + n] * (1 - share) + array[after * length + n] * share;
   }
 
-  probability(moment, x1, x2) {
+  predict(moment, x1, x2) {
     const row = Math.round((1 - x2) * (this.points - 1)), column = Math.round(x1 * (this.points - 1));
-    return this.at(this.output, moment)(row * this.points + column);
+    return this.at(this.predictions, moment)(row * this.points + column);
   }
 }
 
@@ -245,11 +245,11 @@ class View {
     this.readout = html("p", {class: "readout"});
     this.place = html("div", {class: "place"});
     this.curvePlace = html("div");
-    const columns = ["x1", "x2", "probability", "class", ""].map((name) => html("th", {}, name));
+    const columns = ["x1", "x2", "prediction", "class", ""].map((name) => html("th", {}, name));
     this.rows = html("tbody");
     const table = html("table", {}, html("thead", {}, html("tr", {}, ...columns)), this.rows);
     this.surface = html("canvas", {width: SIZE, height: SIZE, class: "surface", role: "img",
-      "aria-label": "The probability of class 1: blue below 0.5, orange above"});
+      "aria-label": "The prediction: blue below 0.5, orange above"});
     this.button.onclick = () => this.playing ? this.pause() : this.play();
     this.slider.oninput = () => { this.pause(); this.show(this.slider.valueAsNumber); };
     this.tell(this.surface, (moment, event) => this.underPointer(moment, event));
@@ -302,8 +302,8 @@ class View {
     const onGrid = (share) => Math.round(Math.min(Math.max(share, 0), 1) * steps) / steps;
     const x1 = onGrid((event.clientX - place.left) / place.width);
     const x2 = onGrid(1 - (event.clientY - place.top) / place.height);
-    const y = this.drawing.probability(moment, x1, x2);
-    return `x1 ${x1.toFixed(3)}, x2 ${x2.toFixed(3)}: probability ${figure(y, 5)}`;
+    const y = this.drawing.predict(moment, x1, x2);
+    return `x1 ${x1.toFixed(3)}, x2 ${x2.toFixed(3)}: prediction ${figure(y, 5)}`;
   }
 
   // Draws a new run, at the epoch that was shown of the one before, or at its end.
@@ -376,15 +376,15 @@ class View {
     this.epoch.textContent = `epoch ${epoch} of ${drawing.epochs[drawing.last]}`;
     this.network.draw(moment);
     this.curve.draw(epoch);
-    paintOutput(this.surface, drawing.points, drawing.at(drawing.output, moment));
+    paintOutput(this.surface, drawing.points, drawing.at(drawing.predictions, moment));
     this.rows.replaceChildren(...CORNERS.map(([x1, x2]) => this.row(x1, x2)));
     if (this.told) this.readout.textContent = this.told(moment);
   }
 
   row(x1, x2) {
-    const y = this.drawing.probability(this.moment, x1, x2), said = y > 0.5 ? 1 : 0;
-    const right = said === Number(this.drawing.labels[2 * x1 + x2]);
-    const cells = [x1, x2, figure(y, 5), said, right ? "\u2713" : "\u2717"];
+    const y = this.drawing.predict(this.moment, x1, x2), predicted = y > 0.5 ? 1 : 0;
+    const right = predicted === Number(this.drawing.labels[2 * x1 + x2]);
+    const cells = [x1, x2, figure(y, 5), predicted, right ? "\u2713" : "\u2717"];
     return html("tr", {}, ...cells.map((cell) => html("td", {}, `${cell}`)));
   }
 }

@@ -1,18 +1,22 @@
 """The part of the page that moves: one widget with a drawing of its own."""
 
+import contextlib
 import threading
 import time
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
-from keras_xor.checks import KerasXorError, one_line
-from keras_xor.playground.address import address_of
-from keras_xor.playground.drawings import drawing_of
+from keras_xor.playground.address import make_query
+from keras_xor.playground.controls import read_controls
+from keras_xor.playground.drawings import make_drawing
 from keras_xor.playground.extra import notebook_extra
-from keras_xor.playground.limits import check_length
-from keras_xor.playground.outcomes import luck_of, outcome_of
-from keras_xor.recipe import Recipe
-from keras_xor.recording import is_compiled, train_run
+from keras_xor.playground.outcomes import describe_luck, describe_outcome
+from keras_xor.recipe import DEFAULT, Recipe
+from keras_xor.recording import has_program
+from keras_xor.run import Run
 from keras_xor.study import seed_study
+from keras_xor.values import KerasXorError, to_one_line
 
 with notebook_extra():
     import anywidget
@@ -34,11 +38,11 @@ class View(anywidget.AnyWidget):
     """Draws a run: network, surface, learning curve and truth table, at any epoch.
 
     Attributes:
-        status: What is being done, if it takes time; empty otherwise.
-        problem: Why the settings cannot be trained; empty otherwise.
-        drawing: What `drawing_of` returned for the run, and its outcome as "outcome".
-        address: The settings, as from `address_of`, which the page writes into its address.
-        luck: How the run compares with other seeds, or an empty text.
+        status: The work that takes time now, or empty.
+        problem: Why the settings cannot be trained, or empty.
+        drawing: What `make_drawing` returned for the run, and its outcome as "outcome".
+        address: The settings, as from `make_query`, which the page writes into its address.
+        luck: How the run compares with other seeds, or empty.
     """
 
     _esm = _HERE / "view.js"
@@ -49,93 +53,90 @@ class View(anywidget.AnyWidget):
     address = traitlets.Dict().tag(sync=True)
     luck = traitlets.Unicode().tag(sync=True)
 
-    def __init__(self):
+    def __init__(self, recipe: Recipe = DEFAULT, seed: int = 0) -> None:
         super().__init__()
-        self._run = self._study = None
+        self._settings = recipe, seed
+        self._run: Run | None = None
+        self._study: object = None
         self._turns = threading.Lock()
 
-    def train(self, hidden_units, seed=0, **fields):
-        """Train and draw a run, and end the study of the one before.
+    def read(self, controls: Mapping[str, Any]) -> tuple[Recipe, int]:
+        """The recipe and the seed of the values of controls, and end the study of the run before.
 
-        Args:
-            hidden_units: List of the units of each layer; layers of 0 units are left out.
-            seed: See `train_run`. Defaults to 0.
-            **fields: The other fields of the `Recipe`. Their defaults are the guide's.
-
-        Returns:
-            The `Run`. If it cannot be trained, `problem` says why, and this is the one before, or
-            `None` if there is none.
+        If they cannot be trained, `problem` is why, and the settings are those before.
         """
         with self._turns:
             self._study, self.luck = None, ""
         try:
-            recipe = Recipe(hidden_units=[units for units in hidden_units if units], **fields)
-            check_length(recipe)
-            self.status = _activity(recipe)
-            run = train_run(recipe, seed)
-        except Exception as error:  # The page would not show it.
-            self.status, self.problem = "", _sentence(error)
-            return self._run
+            self._settings = read_controls(controls)
+            self.problem = ""
+            self.status = _describe_work(self._settings[0])
+        except KerasXorError as error:
+            self.problem = _to_sentence(error)
+        return self._settings
+
+    def show(self, run: Run) -> None:
+        """Draw a run."""
         self._run = run
         with self.hold_sync():
-            self.drawing = drawing_of(run) | {"outcome": outcome_of(run)}
-            self.address = address_of(recipe, seed)
-            self.status = self.problem = ""
-        return run
+            self.drawing = make_drawing(run) | {"outcome": describe_outcome(run)}
+            self.address = make_query(run.recipe, run.seed)
+            self.status = ""
 
-    def study(self, run):
-        """Say in `luck` how a run compares with 200 other seeds, after a second of rest.
+    def study(self, run: Run) -> None:
+        """Set `luck` to how a run compares with 200 other seeds, after a second of rest.
 
-        This ends early when `train` or `study` is called in another thread.
-
-        Args:
-            run: What `train` returned last. Nothing is done if there was a problem.
+        This ends early when `read` or `study` is called in another thread.
         """
         if self.problem or run is not self._run:
             return
         self._study = study = object()
 
-        def tell(text):
+        def tell(text: str) -> None:
             with self._turns:
                 if self._study is not study:
                     raise _OutdatedError
                 self.luck = text
 
-        def progress(steps_done, steps):
+        def report(steps_done: int, steps: int) -> None:
             tell(f"Was it luck? Trying {_SEEDS} other seeds: {100 * steps_done // steps} %")
 
-        try:
-            rested = time.monotonic() + _REST
-            while time.monotonic() < rested or not _ONE_STUDY.acquire(timeout=0.05):
-                tell("")
-                time.sleep(0.05)
-            try:
-                tell(_luck(run, progress))
-            finally:
-                _ONE_STUDY.release()
-        except _OutdatedError:
-            pass
+        with contextlib.suppress(_OutdatedError), _take_turn(tell):
+            tell(_describe_luck(run, report))
 
 
-def _luck(run, progress):
+@contextlib.contextmanager
+def _take_turn(tell: Any) -> Iterator[None]:
+    """Wait for a second without a change, and for another study to end."""
+    rested = time.monotonic() + _REST
+    while time.monotonic() < rested or not _ONE_STUDY.acquire(timeout=0.05):
+        tell("")
+        time.sleep(0.05)
+    try:
+        yield
+    finally:
+        _ONE_STUDY.release()
+
+
+def _describe_luck(run: Run, report: Any) -> str:
     recipe = run.recipe
     if recipe.steps * recipe.parameters > _MOST_WORK:
         return f"Was it luck? {_SEEDS} other seeds would take minutes: use seed_study.py."
     try:
-        return luck_of(run, seed_study(recipe, _SEEDS, on_progress=progress))
+        return describe_luck(run, seed_study(recipe, _SEEDS, on_progress=report))
     except _OutdatedError:
         raise
-    except Exception as error:  # The page would not show it.
-        return _sentence(error)
+    except Exception as error:  # In a thread, nobody would see it.
+        return _to_sentence(error)
 
 
-def _activity(recipe):
-    if not is_compiled(recipe):
+def _describe_work(recipe: Recipe) -> str:
+    if not has_program(recipe):
         return "Compiling, then training ..."
     return "Training ..." if recipe.steps > _MANY_STEPS else ""
 
 
-def _sentence(error):
+def _to_sentence(error: Exception) -> str:
     if isinstance(error, KerasXorError):
         return f"{str(error)[:1].upper()}{str(error)[1:]}."
-    return one_line(f"Keras cannot train this: {type(error).__name__}: {error}")
+    return to_one_line(f"Keras cannot train this: {type(error).__name__}: {error}")

@@ -1,8 +1,8 @@
 """Plots of the network, its predictions, its training, and many runs."""
 
+from keras_xor.plots.distributions import plot_distributions
 from keras_xor.plots.graph import plot_model
-from keras_xor.plots.history import learning_curve
-from keras_xor.plots.recipes import share_learned
-from keras_xor.plots.saving import save
-from keras_xor.plots.study import distributions
-from keras_xor.plots.surfaces import surface, surface_by_epoch, surface_multiples
+from keras_xor.plots.history import plot_history
+from keras_xor.plots.recipes import plot_recipes
+from keras_xor.plots.saving import save_chart
+from keras_xor.plots.surfaces import plot_surface, plot_surface_by_epoch, plot_surface_multiples

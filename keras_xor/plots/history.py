@@ -1,6 +1,7 @@
 """Loss, accuracy and other logged values by epoch."""
 
 import re
+from typing import Any
 
 import altair as alt
 import keras
@@ -9,19 +10,13 @@ import numpy as np
 _MOST_POINTS = 10_000  # Per line
 
 
-def learning_curve(history):
-    """Chart loss, accuracy and other logged values by epoch.
+def plot_history(history: Any) -> alt.VConcatChart:
+    """A panel with a curve by epoch for each name of a `Run.history`, or of a Keras `History`.
 
-    Args:
-        history: `Run.history`, a dict of a list of floats per name, or the
-            `keras.callbacks.History` that `train` returned. Above 10,000 epochs, 10,000 evenly
-            spaced ones are drawn.
-
-    Returns:
-        An `altair.VConcatChart` with one panel per name; its rows have these fields, and epoch,
-        counted from 1.
+    Above 10,000 epochs, 10,000 evenly spaced ones are drawn. The rows of the chart have the names
+    as their fields, and epoch, counted from 1.
     """
-    rows, titles = _rows_and_titles(history)
+    rows, titles = _make_rows(history)
     epoch = alt.X("epoch:Q", axis=alt.Axis(tickMinStep=1), scale=alt.Scale(nice=False))
     panels = []
     for field, title in titles.items():
@@ -43,25 +38,28 @@ def learning_curve(history):
     )
 
 
-def _rows_and_titles(history):
+def _make_rows(history: Any) -> tuple[list[dict[str, Any]], dict[str, str]]:
     """The rows to draw, as dicts, a selection if there are many; and their fields' titles."""
     if isinstance(history, keras.callbacks.History):
         history = history.history
     names = sorted(history, key=lambda name: (name != "loss", name))
-    fields = {_field(name, number): name for number, name in enumerate(names)}
+    fields = {_name_field(name, number): name for number, name in enumerate(names)}
     epochs = len(history["loss"])
     drawn = np.linspace(0, epochs - 1, min(_MOST_POINTS, epochs)).round().astype(int).tolist()
     rows = [
-        {"epoch": n + 1, **{field: _finite(history[name][n]) for field, name in fields.items()}}
+        {
+            "epoch": n + 1,
+            **{field: _drop_infinite(history[name][n]) for field, name in fields.items()},
+        }
         for n in drawn
     ]
     return rows, fields
 
 
-def _field(name, number):
+def _name_field(name: str, number: int) -> str:
     """A field name that Vega does not take for a path."""
     return name if re.fullmatch("[a-z][a-z0-9_]*", name) else f"column_{number}"
 
 
-def _finite(value):
+def _drop_infinite(value: float) -> float | None:
     return value if np.isfinite(value) else None

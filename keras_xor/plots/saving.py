@@ -1,15 +1,17 @@
 """Save charts as files, without a browser or a network."""
 
+from pathlib import Path
+
+import altair as alt
+
 from keras_xor.files import replacing
 
 
-def save(chart, to_file):
+def save_chart(chart: alt.TopLevelMixin, to_file: str | Path) -> None:
     """Save a chart as a file, without a browser or a network.
 
-    Args:
-        chart: An Altair chart.
-        to_file: Name of the file, ending in .png (two pixels per point), .svg, .html (one
-            file that works offline) or .json (its Vega-Lite). Folders are created as needed.
+    The file ends in .png (two pixels per point), .svg, .html (which works offline) or .json (its
+    Vega-Lite). Folders are created as needed.
 
     Raises:
         KerasXorError: `to_file` cannot be written.

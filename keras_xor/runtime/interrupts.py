@@ -3,23 +3,25 @@
 import contextlib
 import signal
 import threading
+from collections.abc import Callable, Iterator
+from typing import Any
 
 
 @contextlib.contextmanager
-def held_interrupts():
+def held_interrupts() -> Iterator[Callable[[], None]]:
     """Delay Ctrl-C until the yielded function is called or the block ends.
 
     A `KeyboardInterrupt` raised inside TensorFlow may be lost in one of its finalizers, or
     crash it. A second Ctrl-C is not delayed.
     """
-    held = []
+    held: list[int] = []
 
-    def hold(signum, frame):
+    def hold(signum: int, frame: Any) -> None:
         if held:
             signal.default_int_handler(signum, frame)
         held.append(signum)
 
-    def raise_held():
+    def raise_held() -> None:
         if held:
             raise KeyboardInterrupt
 

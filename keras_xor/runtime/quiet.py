@@ -4,13 +4,14 @@ import contextlib
 import os
 import threading
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 _TURNS = threading.RLock()
 
 
 @contextlib.contextmanager
-def silence():
+def silence() -> Iterator[None]:
     """Discard Python's warnings and all output to file descriptor 2 within the block.
 
     Both belong to the whole process, so threads take turns.

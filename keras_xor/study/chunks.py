@@ -1,15 +1,16 @@
-"""Cut the runs of a study into chunks, and train a chunk."""
+"""Divide the runs of a study into chunks, and train a chunk."""
 
 import math
 import threading
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from keras_xor.data import steps_per_stack
 from keras_xor.recipe import Recipe
-from keras_xor.sampling import NormalNoise, make_sampler
+from keras_xor.sampling import make_noise, make_sampler
 from keras_xor.study.network import Network
+from keras_xor.training import choose_steps_per_execution
 
 _STEPS = 1_000  # At most, in a call of a program
 _LARGE_STUDY = 16  # Chunks, from which on they grow
@@ -21,7 +22,7 @@ _ONE_AT_A_TIME = threading.Lock()
 
 
 class Results(NamedTuple):
-    """What became of runs: arrays with an entry, or a row of predictions, for each of them."""
+    """The results of runs: arrays with an entry, or a row of predictions, for each of them."""
 
     predictions: np.ndarray
     loss: np.ndarray
@@ -35,20 +36,22 @@ class Chunk(NamedTuple):
     cell: int  # The number of the recipe in the sweep
     recipe: Recipe
     network: Network
-    seeds: list
+    seeds: list[int]
     runs: int  # That the program trains; a smaller last chunk is padded.
 
     @property
-    def steps(self):
+    def steps(self) -> int:
         """The steps of all its runs together."""
         return self.recipe.steps * len(self.seeds)
 
 
-def cut(recipes, networks, seeds):
-    """Cut the runs of a sweep into chunks, in the same way for any number of cores."""
+def make_chunks(
+    recipes: Sequence[Recipe], networks: Sequence[Network], seeds: list[int]
+) -> list[Chunk]:
+    """Divide the runs of a sweep into chunks, in the same way for any number of cores."""
     chunks = []
     for cell, (recipe, network) in enumerate(zip(recipes, networks, strict=True)):
-        numbers = max(4 * network.parameters, _numbers_per_step(recipe, network))
+        numbers = max(4 * network.parameters, _count_numbers(recipe, network))
         most = max(
             1, min(max(len(seeds) // _LARGE_STUDY, RUNS[0]), RUNS[1], _MOST_NUMBERS // numbers)
         )
@@ -58,16 +61,17 @@ def cut(recipes, networks, seeds):
     return chunks
 
 
-def train_chunk(chunk, report=lambda steps: None, stopped=None):
+def train_chunk(
+    chunk: Chunk,
+    report: Callable[[int], object] = lambda steps: None,
+    stopped: threading.Event | None = None,
+) -> Results | None:
     """Train a chunk.
 
     Args:
-        chunk: The `Chunk`.
-        report: What to call with the number of steps done in all runs, every now and then.
-        stopped: A `threading.Event` that ends the training early.
-
-    Returns:
-        The `Results`; `None` if it was stopped.
+        chunk: What to train.
+        report: Called with the number of steps done in all runs, every now and then.
+        stopped: Ends the training early, with `None` for a result.
     """
     _, recipe, network, seeds, runs = chunk
     padded = seeds + seeds[:1] * (runs - len(seeds))
@@ -77,13 +81,13 @@ def train_chunk(chunk, report=lambda steps: None, stopped=None):
         batches = _Batches(recipe, network, padded)
         state = network.start(padded, recipe.learning_rate if network.recipe else None)
         train = network.program(state, batches.arrays)
-    looks = recipe.steps_per_epoch, steps_per_stack(recipe.steps_per_epoch, recipe.batch_size)
+    lengths = recipe.steps_per_epoch, choose_steps_per_execution(recipe)
     for first in range(0, recipe.steps, batches.steps):
         if stopped and stopped.is_set():
             return None
         steps = min(batches.steps, recipe.steps - first)
         batches.draw(steps)
-        state, predictions, right = train(state, batches.arrays, steps, *looks)
+        state, predictions, right = train(state, batches.arrays, steps, *lengths)
         report(steps * len(seeds))
     diverged = state.diverged.numpy()
     predictions = np.where(diverged[:, None], np.float32("nan"), predictions)
@@ -95,46 +99,39 @@ def train_chunk(chunk, report=lambda steps: None, stopped=None):
 class _Batches:
     """The next batches of runs, as `Network.program` takes them.
 
-    Attributes:
-        steps: How many there are at most: they take well under a second, in which Ctrl-C waits.
-        arrays: Dict of arrays.
+    `steps` is how many there are at most: they take well under a second, in which Ctrl-C waits.
     """
 
-    def __init__(self, recipe, network, seeds):
+    def __init__(self, recipe: Recipe, network: Network, seeds: list[int]) -> None:
         (points, features), runs = network.points.x.shape, len(seeds)
-        self._samplers = [make_sampler(recipe, seed, points) for seed in seeds]
+        self._sampler = make_sampler(recipe, seeds, points)
         self._noise = recipe.noise
-        numbers = runs * _numbers_per_step(recipe, network)
+        numbers = runs * _count_numbers(recipe, network)
         work = runs * network.parameters
         self.steps = max(1, min(_STEPS, _MOST_NUMBERS // numbers, _MOST_WORK // work))
-        if _is_weighted(recipe, network):
+        if network.weighs and not recipe.noise:
             self.arrays = {"counts": np.zeros((points, runs, self.steps), np.int32)}
             return
-        shape = runs, self.steps, self._samplers[0].batch_size
-        self._sources = [NormalNoise(seed, features) for seed in seeds] if recipe.noise else []
+        shape = runs, self.steps, self._sampler.batch_size
+        self._generators = [make_noise(seed) for seed in seeds] if recipe.noise else []
         noise = np.zeros((*shape, features if recipe.noise else 0), np.float32)
         self.arrays = {"chosen": np.zeros(shape, np.uint16), "noise": noise}
 
-    def draw(self, steps):
+    def draw(self, steps: int) -> None:
         """Draw the next batches, at the beginning of `arrays`."""
-        one, *_ = self._samplers
-        drawn = np.stack([sampler.draw(steps) for sampler in self._samplers])
         if "counts" in self.arrays:
-            self.arrays["counts"][:, :, :steps] = one.counts(drawn)
+            self.arrays["counts"][:, :, :steps] = self._sampler.draw_counts(steps)
             return
-        self.arrays["chosen"][:, :steps] = one.indices(drawn)
-        for noise, source in zip(self.arrays["noise"], self._sources, strict=False):
-            noise[:steps] = self._noise * source.draw(steps, one.batch_size)
+        self.arrays["chosen"][:, :steps] = self._sampler.draw(steps)
+        if self._noise:
+            for noise, rng in zip(self.arrays["noise"], self._generators, strict=True):
+                noise[:steps] = self._noise * rng.standard_normal(noise[:steps].shape, np.float32)
 
 
-def _numbers_per_step(recipe, network):
-    """How many numbers are drawn for a step of a run."""
+def _count_numbers(recipe: Recipe, network: Network) -> int:
+    """How many numbers a step of a run takes."""
     points, features = network.points.x.shape
-    sampler = make_sampler(recipe, points=points)
-    if _is_weighted(recipe, network):
+    sampler = make_sampler(recipe, [], points)
+    if network.weighs and not recipe.noise:
         return points + sampler.numbers
     return (1 + features) * sampler.batch_size
-
-
-def _is_weighted(recipe, network):
-    return network.weighs and not recipe.noise

@@ -5,17 +5,19 @@ import contextlib
 import threading
 import time
 import warnings
+from collections.abc import Iterator
+from typing import Any
 
-from keras_xor.checks import KerasXorError
+from keras_xor.values import KerasXorError
 
 
 @contextlib.contextmanager
-def dask_executor(address, patience=10):
-    """The workers of a Dask scheduler as a `concurrent.futures.Executor`, within the block.
+def connect_dask(address: str, patience: float = 10) -> Iterator[concurrent.futures.Executor]:
+    """An executor on the workers of a Dask scheduler, within the block.
 
     Args:
-        address: That of the scheduler, such as "tcp://127.0.0.1:8786".
-        patience: Seconds to wait for it, and for workers when there are none. Defaults to 10.
+        address: Where the scheduler listens, such as "tcp://127.0.0.1:8786".
+        patience: Seconds to wait for it, and for workers when there are none.
 
     Raises:
         KerasXorError: there is no scheduler or no worker, or one has other versions, or fails.
@@ -32,7 +34,7 @@ def dask_executor(address, patience=10):
             with warnings.catch_warnings(action="error"):
                 packages = ["keras_xor", "keras", "tensorflow", "numpy"]
                 client.get_versions(check=True, packages=packages)
-            with _watched(client, patience):
+            with _watch_workers(client, patience):
                 yield client.get_executor()
     except KerasXorError:
         raise
@@ -42,7 +44,7 @@ def dask_executor(address, patience=10):
             f"{address}"
         ) from error
     except Exception as error:  # Dask has many kinds.
-        reasons = [error]
+        reasons: list[BaseException] = [error]
         while reasons[-1].__cause__:
             reasons.append(reasons[-1].__cause__)
         texts = "; ".join(f"{type(reason).__name__}: {reason}" for reason in reasons)
@@ -50,11 +52,11 @@ def dask_executor(address, patience=10):
 
 
 @contextlib.contextmanager
-def _watched(client, patience):
+def _watch_workers(client: Any, patience: float) -> Iterator[None]:
     """Cancel all work when there have been no workers for long: Dask would wait for ever."""
     done = threading.Event()
 
-    def watch():
+    def watch() -> None:
         seen = time.monotonic()
         while not done.wait(1) and time.monotonic() < seen + patience:
             if client.status == "running" and client.nthreads():

@@ -1,12 +1,14 @@
 """One training step of Keras as a pure function."""
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 from keras.src.backend.tensorflow.optimizer import TFOptimizer
 from keras.src.optimizers.base_optimizer import BaseOptimizer
 
-from keras_xor.checks import KerasXorError
-from keras_xor.signature import call
+from keras_xor.signature import call_model
+from keras_xor.values import KerasXorError
 
 
 class _OnTensors(TFOptimizer):
@@ -21,9 +23,10 @@ class _OnTensors(TFOptimizer):
     _backend_update_step, _var_key = BaseOptimizer._backend_update_step, BaseOptimizer._var_key
 
 
-def stateless_optimizer(model):
+def make_stateless_optimizer(model: keras.Model) -> keras.optimizers.Optimizer:
     """An untrained copy of the optimizer of a model, with a `stateless_apply` that works."""
-    optimizer, kind = model.optimizer, type(model.optimizer)
+    optimizer: Any = model.optimizer
+    kind = type(optimizer)
     # On TensorFlow, Keras runs the first in another order than elsewhere.
     cannot = issubclass(kind, keras.optimizers.ScheduleFreeAdamW)
     if cannot or optimizer.gradient_accumulation_steps or optimizer.use_ema:
@@ -31,31 +34,41 @@ def stateless_optimizer(model):
             "a study cannot use ScheduleFreeAdamW, gradient_accumulation_steps or use_ema: use "
             "another optimizer, such as adamw"
         )
-    new = type(kind.__name__, (kind, _OnTensors), {}).from_config(optimizer.get_config())
+    new_kind: Any = type(kind.__name__, (kind, _OnTensors), {})
+    new = new_kind.from_config(optimizer.get_config())
     new.build(model.trainable_variables)
     return new
 
 
-def training_step(model, optimizer, trained, kept, state, x, y, sample_weight=None):
-    """What a training step of Keras gives.
+def apply_training_step(
+    model: keras.Model,
+    optimizer: keras.optimizers.Optimizer,
+    trained: list,
+    kept: list,
+    state: list,
+    x: Any,
+    y: Any,
+    sample_weight: tf.Tensor | None = None,
+) -> tuple[list, list, list, tf.Tensor, Any]:
+    """Keras's training step, from values of variables to new ones, which leaves the model as it is.
 
     Args:
-        model: A compiled `keras.Model`, which is not changed.
-        optimizer: Its `stateless_optimizer`.
-        trained: The values of the model's `trainable_variables`.
-        kept: The values of its `non_trainable_variables`.
-        state: The values of the optimizer's variables.
+        model: A compiled model.
+        optimizer: Its optimizer, from `make_stateless_optimizer`.
+        trained: Values of the model's `trainable_variables`.
+        kept: Values of its `non_trainable_variables`.
+        state: Values of the optimizer's variables.
         x: A batch of inputs.
         y: Their labels.
-        sample_weight: Weights of the examples, or `None`.
+        sample_weight: Weights of the examples.
 
     Returns:
-        The new values of the variables, as lists; the loss of the batch; and the outputs.
+        The new values of the three, the loss of the batch, and the outputs.
     """
     with tf.GradientTape() as tape:
         tape.watch(trained)
-        with _with_values(model, trained, kept, collect_losses=True) as scope:
-            outputs = call(model, x, training=True)
+        with _use_values(model, trained, kept, collect_losses=True) as scope:
+            outputs = call_model(model, x, training=True)
             loss = model.compute_loss(x, y, outputs, sample_weight, training=True)
             scaled = optimizer.scale_loss(loss)
     kept = [tf.convert_to_tensor(scope.get_current_value(v)) for v in model.non_trainable_variables]
@@ -64,13 +77,15 @@ def training_step(model, optimizer, trained, kept, state, x, y, sample_weight=No
     return [*trained], kept, [*map(tf.convert_to_tensor, state)], tf.cast(loss, "float32"), outputs
 
 
-def answers(model, trained, kept, x):
-    """The outputs of a model with these values of its variables, as for `training_step`."""
-    with _with_values(model, trained, kept):
-        return call(model, x)
+def apply_model(model: keras.Model, trained: list, kept: list, x: Any) -> Any:
+    """The outputs of a model with these values of its variables."""
+    with _use_values(model, trained, kept):
+        return call_model(model, x)
 
 
-def _with_values(model, trained, kept, **options):
+def _use_values(
+    model: keras.Model, trained: list, kept: list, **options: Any
+) -> keras.StatelessScope:
     variables = [*model.trainable_variables, *model.non_trainable_variables]
     mapping = [*zip(variables, [*trained, *kept], strict=True)]
     return keras.StatelessScope(state_mapping=mapping, **options)
@@ -93,8 +108,8 @@ _PLAIN_LOSSES = (
 )
 
 
-def treats_examples_alone(model):
-    """Whether the loss of a batch is plainly the mean of losses its examples would have alone."""
+def can_weigh_examples(model: keras.Model) -> bool:
+    """Whether the loss of a batch is plainly the mean of the losses of its examples alone."""
     functional = type(keras.Model(one := keras.Input(()), one))
     own_loss = getattr(model.compute_loss, "__func__", None) is not keras.Model.compute_loss
     if type(model) not in (keras.Sequential, functional) or own_loss:
@@ -103,7 +118,7 @@ def treats_examples_alone(model):
     return plain and not isinstance(model.loss, list | dict) and _is_mean(model.loss)
 
 
-def _is_plain(layer):
+def _is_plain(layer: keras.Layer) -> bool:
     activation = getattr(layer, "activation", None)
     name = getattr(activation, "__name__", "")
     own = activation is not None and getattr(keras.activations, name, None) is not activation
@@ -111,7 +126,7 @@ def _is_plain(layer):
     return type(layer) in _PLAIN_LAYERS and not own and not regularized
 
 
-def _is_mean(loss):
+def _is_mean(loss: Any) -> bool:
     loss = keras.losses.get(loss)
     if type(loss) in _PLAIN_LOSSES:
         return loss.reduction == "sum_over_batch_size"

@@ -1,28 +1,28 @@
 import pytest
 
 import keras_xor
-from keras_xor import checks
+from keras_xor import values
 
 OPTIMIZER, LOSS, ACTIVATION, INITIALIZER = (
-    checks.one_of(names)
-    for names in (checks.OPTIMIZERS, checks.LOSSES, checks.ACTIVATIONS, checks.INITIALIZERS)
+    values.name_parser(names)
+    for names in (values.OPTIMIZERS, values.LOSSES, values.ACTIVATIONS, values.INITIALIZERS)
 )
 
 
 @pytest.mark.parametrize(
-    ("check", "value", "result"),
+    ("parse", "value", "result"),
     [
-        (checks.whole_number(1), 1, 1),
-        (checks.whole_number(1), "12", 12),
-        (checks.whole_number(1, 2), 2, 2),
-        (checks.whole_number(0), 2**200, 2**200),
-        (checks.real_number(-1e4, 0), "-1e3", -1000.0),
-        (checks.real_number(0, 1), " 1", 1.0),
-        (checks.units_by_layer, 256, (256,)),
-        (checks.units_by_layer, "4x16", (4, 16)),
-        (checks.units_by_layer, [1, 2, 3, 4], (1, 2, 3, 4)),
-        (checks.switch, True, True),
-        (checks.switch, "off", False),
+        (values.int_parser(1), 1, 1),
+        (values.int_parser(1), "12", 12),
+        (values.int_parser(1, 2), 2, 2),
+        (values.parse_seed, 2**32 - 1, 2**32 - 1),
+        (values.float_parser(-1e4, 0), "-1e3", -1000.0),
+        (values.float_parser(0, 1), " 1", 1.0),
+        (values.parse_units, 256, (256,)),
+        (values.parse_units, "4x16", (4, 16)),
+        (values.parse_units, [1, 2, 3, 4], (1, 2, 3, 4)),
+        (values.parse_switch, True, True),
+        (values.parse_switch, "off", False),
         (OPTIMIZER, "AdamW", "adamw"),
         (LOSS, "MeanSquaredError", "mean_squared_error"),
         (LOSS, "MSE", "mean_squared_error"),
@@ -31,29 +31,29 @@ OPTIMIZER, LOSS, ACTIVATION, INITIALIZER = (
         (ACTIVATION, "swish", "silu"),
     ],
 )
-def test_a_check_converts(check, value, result):
-    assert check(value) == result
-    assert type(check(value)) is type(result)
+def test_a_value_is_converted(parse, value, result):
+    assert parse(value) == result
+    assert type(parse(value)) is type(result)
 
 
 @pytest.mark.parametrize(
-    ("check", "values"),
+    ("parse", "wrong"),
     [
-        (checks.whole_number(1), [0, -1, 1.5, 2.0, "x", "", "1.0", "1e3", None]),
-        (checks.whole_number(1, 600), [0, 601, "601"]),
-        (checks.real_number(0, 1), [-0.1, 1.1, "x", "", "nan", "inf", "-inf", "1e400", None, 1j]),
-        (checks.units_by_layer, [0, 257, "4x", "x", "", "4x4x4x4x4", (), None, "4,4", [[4]]]),
-        (checks.switch, ["True", "maybe", None, 2]),
+        (values.int_parser(1), [0, -1, 1.5, 2.0, "x", "", "1.0", "1e3", None]),
+        (values.int_parser(1, 600), [0, 601, "601"]),
+        (values.float_parser(0, 1), [-0.1, 1.1, "x", "", "nan", "inf", "-inf", "1e400", None, 1j]),
+        (values.parse_units, [0, 257, "4x", "x", "", "4x4x4x4x4", (), None, "4,4", [[4]]]),
+        (values.parse_switch, ["True", "maybe", None, 2]),
         (OPTIMIZER, ["", "adma", None, 1]),
         (LOSS, ["categorical_crossentropy", "", "swish", None]),
         (INITIALIZER, ["he", "constant", None]),
         (ACTIVATION, ["", "tahn", "glu", "mse", None, ["tanh"], abs]),
     ],
 )
-def test_a_check_refuses_in_one_line(check, values):
-    for value in values:
+def test_a_wrong_value_is_refused_in_one_line(parse, wrong):
+    for value in wrong:
         with pytest.raises(keras_xor.KerasXorError, match=r"^must be .+, not ") as refusal:
-            check(value)
+            parse(value)
         assert "\n" not in str(refusal.value)
         assert repr(value)[:10] in str(refusal.value)
 
@@ -63,7 +63,7 @@ def test_what_names_no_runtime(path):
     with pytest.raises(
         keras_xor.KerasXorError, match=r"must end in \.onnx or \.tflite, or in / for"
     ):
-        checks.export_suffix(path)
+        values.parse_export_suffix(path)
 
 
 def test_an_error_is_one_line():

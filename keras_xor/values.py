@@ -1,12 +1,11 @@
-"""Checks of values, and the names that Keras knows.
-
-Nothing here imports anything heavy, so scripts respond at once.
-"""
+"""Which values the fields of a recipe and the options of the scripts may have."""
 
 import math
 import operator
 import re
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 ACTIVATIONS = (
     *("celu", "elu", "exponential", "gelu", "hard_shrink", "hard_sigmoid", "hard_silu"),
@@ -43,40 +42,37 @@ ALIASES = {  # Keras's other names for the same things
 class KerasXorError(ValueError):
     """Bad input. The message is one line: what is wrong and what to do."""
 
-    def __init__(self, message):
-        super().__init__(one_line(message))
+    def __init__(self, message: object) -> None:
+        super().__init__(to_one_line(message))
 
 
-def one_line(message):
-    """`message` in one printable line (file names and models may have any), shortened to 1,000."""
+def to_one_line(message: object) -> str:
+    """A message in one printable line (file names and models may have any), at most 1,000 long."""
     plain = re.sub(r"\x1b\[[0-9;]*m", "", str(message))  # Keras's colors
     text = "".join(c if c.isprintable() else "?" for c in " ".join(plain.split()))
     return text if len(text) <= 1_000 else f"{text[:700]} ... {text[-295:]}"
 
 
-# Checks of a value: each returns it converted, or raises what it must be.
+# What parses a value, which may be text, returns it converted, or raises what it must be.
 
 
-def whole_number(lowest, highest=math.inf):
-    """A check for an int in a range; text is converted."""
+def int_parser(lowest: int, highest: float = math.inf) -> Callable[[Any], int]:
     limits = f"from {lowest} to {highest}" if highest < math.inf else f"of at least {lowest}"
 
-    def check(value):
+    def parse(value: Any) -> int:
         try:
             number = int(value) if isinstance(value, str) else operator.index(value)
         except (TypeError, ValueError):
-            number = math.nan
-        if not lowest <= number <= highest:
+            number = None
+        if number is None or not lowest <= number <= highest:
             raise KerasXorError(f"must be a whole number {limits}, not {value!r:.80}")
         return number
 
-    return check
+    return parse
 
 
-def real_number(lowest, highest):
-    """A check for a float in a range; text is converted."""
-
-    def check(value):
+def float_parser(lowest: float, highest: float) -> Callable[[Any], float]:
+    def parse(value: Any) -> float:
         try:
             number = float(value)
         except (TypeError, ValueError):
@@ -87,37 +83,40 @@ def real_number(lowest, highest):
             )
         return number
 
-    return check
+    return parse
 
 
-def one_of(choices):
-    """A check for one of Keras's names, which may be an alias or the name of a class."""
-    known = {choice.replace("_", ""): choice for choice in choices}
+def name_parser(names: tuple[str, ...]) -> Callable[[Any], str]:
+    """For one of Keras's names, or an alias of it, ignoring case and underscores."""
+    known = {name.replace("_", ""): name for name in names}
 
-    def check(value):
-        plain = value.lower().replace("_", "") if isinstance(value, str) else None
-        found = known.get(plain, ALIASES.get(plain))
-        if found not in choices:
-            raise KerasXorError(f"must be {alternatives(choices)}, not {value!r:.80}")
+    def parse(value: Any) -> str:
+        plain = value.lower().replace("_", "") if isinstance(value, str) else ""
+        found = known.get(plain) or ALIASES.get(plain)
+        if found not in names:
+            raise KerasXorError(f"must be {join_names(names)}, not {value!r:.80}")
         return found
 
-    return check
+    return parse
 
 
-def switch(value):
-    """Check for a bool, which may be "on" or "off"."""
+def parse_seed(value: Any) -> int:
+    return int_parser(0, 2**32 - 1)(value)  # As for `keras.utils.set_random_seed`
+
+
+def parse_switch(value: Any) -> bool:
     for text, result in (("on", True), ("off", False)):
         if value is result or value == text:
             return result
     raise KerasXorError(f"must be on or off (True or False in Python), not {value!r:.80}")
 
 
-def units_by_layer(value):
-    """Check for a tuple of 1 to 4 ints from 1 to 256, which may be 8 or "4x4"."""
+def parse_units(value: Any) -> tuple[int, ...]:
+    """The units of 1 to 4 layers, 1 to 256 each, such as 8, (4, 4) or "4x4"."""
     units = value.split("x") if isinstance(value, str) else value
     units = units if isinstance(units, list | tuple) else [units]
     try:
-        numbers = tuple(map(whole_number(1, 256), units))
+        numbers = tuple(map(int_parser(1, 256), units))
     except KerasXorError:
         numbers = ()
     if not 1 <= len(numbers) <= 4:
@@ -128,22 +127,21 @@ def units_by_layer(value):
     return numbers
 
 
-def truth_table(value):
-    """Check for the labels of four points, as four digits of 0 and 1."""
+def parse_labels(value: Any) -> str:
     if not (isinstance(value, str) and re.fullmatch("[01]{4}", value)):
         raise KerasXorError(f"must be four digits of 0 and 1, such as 0110, not {value!r:.80}")
     return value
 
 
-def export_suffix(path):
-    """Check for a name that tells what to export to: ".onnx", ".tflite" or "" for a folder."""
+def parse_export_suffix(path: str | Path) -> str:
+    """What to export to: ".onnx", ".tflite" or "" for a folder."""
     suffix = "" if str(path).endswith("/") else Path(path).suffix
     if suffix not in ("", ".onnx", ".tflite"):
         raise KerasXorError(f"must end in .onnx or .tflite, or in / for a folder, not {path!r:.80}")
     return suffix
 
 
-def alternatives(names):
-    """`names` as "sgd, rmsprop or muon"."""
+def join_names(names: Iterable[str]) -> str:
+    """Names as "sgd, rmsprop or muon"."""
     *others, last = names
     return f"{', '.join(others)} or {last}"

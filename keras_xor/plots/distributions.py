@@ -1,24 +1,20 @@
 """Predictions of many runs at each point."""
 
 import re
+from typing import Any
 
 import altair as alt
 import numpy as np
 
-from keras_xor.checks import KerasXorError
+from keras_xor.study import Study
+from keras_xor.values import KerasXorError
 
 
-def distributions(study, article=None):
-    """Chart the predictions of many runs, and those of another run.
+def plot_distributions(study: Study, article: dict[str, float] | None = None) -> alt.ConcatChart:
+    """A histogram of each prediction of a study, without the runs that diverged.
 
-    Args:
-        study: The `Study`. Runs that diverged are left out.
-        article: Dict of predictions to mark, by the study's names, such as
-            `keras_xor.study.ARTICLE`. Defaults to `None`.
-
-    Returns:
-        An `altair.ConcatChart` of a histogram for each prediction; its rows have the fields point,
-        low, high and runs, or point and article.
+    The predictions of an article, by name, are marked. The rows of the chart have the fields point,
+    low, high and runs, or point and article.
 
     Raises:
         KerasXorError: all runs diverged.
@@ -30,10 +26,10 @@ def distributions(study, article=None):
     rows = [
         row
         for name, y in zip(study.names, predictions.T, strict=True)
-        for row in _histogram_rows(name, y, article)
+        for row in _make_rows(name, y, article)
     ]
     return alt.concat(
-        *(_histogram(name, article) for name in study.names),
+        *(_plot_histogram(name, article) for name in study.names),
         columns=2,
         bounds="flush",
         spacing={"row": 70, "column": 50},
@@ -47,7 +43,7 @@ def distributions(study, article=None):
     )
 
 
-def _histogram_rows(point, y, article):
+def _make_rows(point: str, y: np.ndarray, article: dict[str, float]) -> list[dict[str, Any]]:
     y = y.astype(float)
     width = max(np.ptp(y) / 40, 1e-4)
     first, last = np.floor((y.min() - 0.5) / width), np.ceil((y.max() - 0.5) / width)
@@ -60,7 +56,7 @@ def _histogram_rows(point, y, article):
     return rows
 
 
-def _histogram(point, article):
+def _plot_histogram(point: str, article: dict[str, float]) -> alt.LayerChart:
     scale = alt.Scale(zero=False, nice=False, padding=8)
     panel = alt.Chart().transform_filter(f"datum.point == '{point}'")
     bars = (
