@@ -14,7 +14,7 @@ def build_optimizer(model: keras.Model) -> None:
 
 
 class _Kept:
-    """Things kept with a model; Keras would save the contents of a dict."""
+    """Things kept with a model, in a class of their own: Keras would save a dict with the model."""
 
     def __init__(self, state: list) -> None:
         self.state = state
@@ -23,7 +23,7 @@ class _Kept:
 
 def keep_with_model(model: keras.Model, key: Hashable, make: Callable[[], Any]) -> Any:
     """What `make()` returned, kept until the model is compiled anew or trains other weights."""
-    state = [model._compile_loss, *model.trainable_variables]  # Private: each compile makes one.
+    state = [model._compile_loss, *model.trainable_variables]  # Private; new with each `compile`
     kept = vars(model).get("_keras_xor")
     if kept is None or [*map(id, kept.state)] != [*map(id, state)]:
         kept = vars(model)["_keras_xor"] = _Kept(state)

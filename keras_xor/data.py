@@ -1,5 +1,6 @@
-"""Training data: random batches of XOR, without end."""
+"""Training data: an endless stream of random XOR batches."""
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -12,7 +13,7 @@ TRUTH_TABLE = ((0, 0, 1, 1), (0, 1, 0, 1))  # All x1, all x2
 
 
 def xor_batches(batch_size: int = DEFAULT.batch_size, seed: int | None = None) -> tf.data.Dataset:
-    """Random batches of XOR, without end; with a seed, the same ones on every iteration.
+    """An endless stream of random XOR batches; with a seed, the same ones on every iteration.
 
     Returns:
         A dataset of `({"x1": x1, "x2": x2}, y)`, each of shape `(batch_size, 1)` and dtype uint8.
@@ -40,7 +41,7 @@ def stacked_batches(
 
     def stacks() -> Iterator[tuple]:
         stream = draw_stacks(recipe, seed, steps)
-        for _ in range(initial_epoch * -(-recipe.steps_per_epoch // steps)):
+        for _ in range(initial_epoch * math.ceil(recipe.steps_per_epoch / steps)):
             next(stream)
         yield from stream
 

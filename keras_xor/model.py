@@ -59,8 +59,9 @@ def make_optimizer(recipe: Recipe) -> keras.optimizers.Optimizer:
 
 def make_initializers(recipe: Recipe, seed: int | None = None) -> list[keras.Initializer]:
     """The initializers of the kernels, from the first hidden layer to the output."""
-    plain, kernels = keras.initializers.get(recipe.kernel_initializer), 1 + len(recipe.hidden_units)
-    return [clone(plain, seed=word) for word in draw_seeds(seed, kernels)]
+    plain = keras.initializers.get(recipe.kernel_initializer)
+    seeds = draw_seeds(seed, 1 + len(recipe.hidden_units))
+    return [clone(plain, seed=each) for each in seeds]
 
 
 def draw_seeds(seed: int | None, count: int) -> list[int]:

@@ -14,7 +14,7 @@ from keras_xor.recipe import DEFAULT, Recipe
 from keras_xor.runtime.interrupts import held_interrupts
 from keras_xor.values import KerasXorError
 
-LARGEST_LOSS = 1e6  # A model that learns has a loss below 1.
+LARGEST_LOSS = 1e6  # A network that learns XOR has a loss below 1.
 
 
 class DivergedError(KerasXorError):
@@ -41,7 +41,7 @@ def train(
     Args:
         model: A compiled model with the inputs x1 and x2, such as `build_model` returns. Its own
             loss, optimizer, metrics, `train_step` and `run_eagerly` are used.
-        recipe: Its data and its steps are used.
+        recipe: Only its data, batch size, steps and epochs are used; all else is the model's own.
         seed: Determines the batches. With `None`, they are new on every call.
         steps_per_execution: Steps in one execution of the XLA program, after which the batch hooks
             of callbacks are called and Ctrl-C takes effect. The default is a whole epoch, or a
@@ -100,7 +100,7 @@ def _check_inputs(model: keras.Model) -> None:
 def _looped(model: keras.Model, steps: int, stack_spec: Any) -> Iterator[None]:
     """Make `fit` train a model on a stack of batches at a time within the block."""
     before = model.steps_per_execution, model.train_function
-    build_optimizer(model)  # `fit` does so in its program, where its copies of weights are lost.
+    build_optimizer(model)  # In the compiled loop, variables cannot be made.
     try:
         model.train_function = functools.partial(_train_stack, model, stack_spec)
         model.steps_per_execution = steps
@@ -130,6 +130,7 @@ def _compile_loop(model: keras.Model, stack_spec: Any) -> Callable:
 
     @tf.function(input_signature=[stack_spec], jit_compile=model.jit_compile, autograph=False)
     def train_stack(stack: Any) -> Any:
+        # Each step returns the means so far, so those of the step before are not needed.
         logs = tf.nest.map_structure(
             lambda s: tf.zeros(s.shape, s.dtype), train_step.structured_outputs
         )
@@ -139,14 +140,15 @@ def _compile_loop(model: keras.Model, stack_spec: Any) -> Callable:
 
 
 class _Callbacks(keras.callbacks.CallbackList):
-    """Ends a shorter last execution with its epoch, and training on divergence or Ctrl-C."""
+    """Keras's callbacks, which also stop training when it diverges or at Ctrl-C."""
 
     def __init__(self, callbacks: list, raise_held: Callable[[], None], **options: Any) -> None:
         super().__init__(callbacks, **options)
         self._raise_held = raise_held
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        super().on_train_batch_end(min(batch, self.params["steps"] - 1), logs)
+        last = self.params["steps"] - 1  # Keras counts on if the last execution is shorter.
+        super().on_train_batch_end(min(batch, last), logs)
         if is_diverged(float(logs.get("loss", 0.0))):
             self.model.stop_training = True
         self._raise_held()

@@ -58,9 +58,9 @@ def _(mo):
     The large square shows the prediction at each point of the unit square: orange above 0.5, and
     blue below. In the network, orange lines are positive weights, blue lines are negative ones, and
     thick lines are large ones. The picture of a unit shows its output over the unit square: orange
-    where it is above its output without any input, and blue where it is below. The small square
-    beside it shows its bias. Point at a weight, a unit or the large square, or tap it, to see its
-    values. Between two epochs, the pictures are blended.
+    where it is above what it would be with all weights 0, and blue where it is below. The small
+    square beside it shows its bias. Point at a weight, a unit or the large square, or tap it, to
+    see its values. Between two epochs, the pictures are blended.
 
     The seed determines the first weights: with the same seed, units and initializer, every recipe
     starts from the same network. The address of this page holds the settings, so you can bookmark
@@ -88,7 +88,8 @@ def _(mo):
     The two bits are two inputs, which a `Concatenate` layer joins into one vector. Axon pipes one
     layer into the next. Keras's functional API calls each layer on the output of the one before.
 
-    The code from here on follows the controls.
+    The code from here on follows the controls. It shows how the guide is done in Keras, all but
+    the slow `fit`: the network in the pictures above is trained further below.
     """)
     return
 
