@@ -30,7 +30,7 @@ class Recipe:
         learning_rate: The default is Axon's for SGD, whatever the optimizer.
         momentum: For "sgd", "rmsprop" or "muon". The default is 0, also for "muon".
         nesterov: Whether to use Nesterov momentum, for "sgd" or "muon".
-        batch_size: Examples in a batch. Keras counts them in float32, so at most 2**24.
+        batch_size: Examples in a batch, at most 2**24.
         steps_per_epoch: Batches in an epoch.
         epochs: Number of epochs.
         data: "random": each example is one of the four points, drawn at random, as in the guide.

@@ -128,7 +128,7 @@ class _Recorder(keras.callbacks.Callback):
         kept = zip(run.epochs.tolist(), zip(*run.weights, strict=True), strict=True) if run else ()
         self._weights = dict(kept)
         self._optimizer_variables = run.optimizer_variables if run else []
-        self._in_file = False
+        self._in_file, self._resumed = False, run is not None
         self._throttle = Throttle()
 
     def on_train_begin(self, logs: Any = None) -> None:
@@ -162,7 +162,8 @@ class _Recorder(keras.callbacks.Callback):
 
     def save_interrupted(self) -> None:
         """Save the epochs that are done, unless the file has another run."""
-        if self._file and self._history and (self._in_file or not Path(self._file).exists()):
+        is_own = self._in_file or self._resumed or not Path(self._file or "").exists()
+        if self._file and self._history and is_own:
             self._save()
 
     def finish(self) -> Run:

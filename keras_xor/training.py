@@ -88,7 +88,7 @@ def choose_steps_per_execution(recipe: Recipe) -> int:
 
 def is_diverged(loss: float) -> bool:
     """Whether a loss is not a number or above a million."""
-    return not loss <= LARGEST_LOSS
+    return not loss <= LARGEST_LOSS  # Also if it is nan
 
 
 def _check_inputs(model: keras.Model) -> None:

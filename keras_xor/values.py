@@ -53,7 +53,7 @@ def to_one_line(message: object) -> str:
     return text if len(text) <= 1_000 else f"{text[:700]} ... {text[-295:]}"
 
 
-# What parses a value, which may be text, returns it converted, or raises what it must be.
+# These parse a value, which may be text, or raise an error about what it must be.
 
 
 def int_parser(lowest: int, highest: float = math.inf) -> Callable[[Any], int]:

@@ -236,6 +236,15 @@ def test_an_interrupted_run_is_saved(tmp_path):
     check_same(train_run(longer, 1, tmp_path / "b.npz", resume=True), train_run(longer, 1))
 
 
+def test_a_resumed_run_that_is_interrupted_is_saved(tmp_path):
+    file = tmp_path / "a.npz"
+    train_run(dataclasses.replace(SHORT, epochs=1), 1, file)
+    with pytest.raises(KeyboardInterrupt):
+        train_run(SHORT, 1, file, resume=True, callbacks=[Interrupt()])
+    assert recording.find_unfinished(file).epochs_done == 2
+    check_same(train_run(SHORT, 1, file, resume=True), train_run(SHORT, 1))
+
+
 @pytest.mark.usefixtures("eager")
 def test_an_unfinished_run_may_be_declared_finished(tmp_path):
     file = tmp_path / "a.npz"
