@@ -44,8 +44,8 @@ def sweep(
 
     Each run of a recipe gives the same result as `build_model` and `train` with its seed, up to
     float32 rounding. A run of a model gives what Keras's `fit` gives from weights of its own:
-    `keras_xor.study.initial.InitialValues` defines them. Recipes that differ only in learning rate,
-    steps, batch size and data share a program.
+    `keras_xor.study.initial.InitialValues` defines them. Recipes that differ only in learning rate
+    or steps share a program.
 
     Args:
         recipes: What to train. With a model, only their steps and their data are used.
