@@ -35,15 +35,16 @@ def arguments():
 def main(args):
     if not all(map(importlib.util.find_spec, ("jax", "pyperf"))):
         raise KerasXorError('the benchmark needs JAX and pyperf: run pip install -e ".[bench]"')
+    measures = {
+        "machine": describe_machine,
+        "steps": measure_steps,
+        "growth": measure_growth,
+        "studies": measure_studies,
+        "processes": measure_processes,
+    }
     report = {}
-    for measure in (
-        describe_machine,
-        measure_steps,
-        measure_growth,
-        measure_studies,
-        measure_processes,
-    ):
-        report[measure.__name__.split("_")[-1]] = rows = measure()
+    for name, measure in measures.items():
+        report[name] = rows = measure()
         if not args.json:
             cells = [[f"{x:.3f}" if isinstance(x, float) else f"{x}" for x in r] for r in rows]
             print(cli.format_table(*cells), end="\n\n", flush=True)
@@ -86,13 +87,8 @@ def measure_growth(sizes=SIZES):
     rows = [("batch size", "steps", "us per step, median", "min", "max")]
     for batch_size, steps in sizes:
         recipe = Recipe(batch_size=batch_size, steps_per_epoch=steps, epochs=6)
-        rows.append(
-            (
-                batch_size,
-                steps,
-                *to_microseconds(rivals.time_epochs(rivals.fit_fast, recipe), steps),
-            )
-        )
+        seconds = rivals.time_epochs(rivals.fit_fast, recipe)
+        rows.append((batch_size, steps, *to_microseconds(seconds, steps)))
     return rows
 
 

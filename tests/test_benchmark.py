@@ -117,9 +117,7 @@ def canned(monkeypatch, capsys):
             "measure_studies",
             "measure_processes",
         ):
-            measure = lambda: rows  # noqa: E731
-            measure.__name__ = name
-            monkeypatch.setattr(benchmark, name, measure)
+            monkeypatch.setattr(benchmark, name, lambda: rows)
         monkeypatch.setattr(sys, "argv", ["benchmark.py", *options])
         benchmark.main(benchmark.arguments())
         return capsys.readouterr()
