@@ -177,7 +177,7 @@ def looped(keras, tf):
             step = super().train_step
             first = tf.nest.map_structure(lambda x: x[0], stack)
             rest = tf.nest.map_structure(lambda x: x[1:], stack)
-            return tf.foldl(lambda _, batch: step(batch), rest, initializer=step(first))
+            return tf.foldl(lambda logs, batch: step(batch), rest, initializer=step(first))
 
     return
 

@@ -41,7 +41,7 @@ def fit_looped(recipe, callbacks):
             step = super().train_step
             first = tf.nest.map_structure(lambda x: x[0], stack)
             rest = tf.nest.map_structure(lambda x: x[1:], stack)
-            return tf.foldl(lambda _, batch: step(batch), rest, initializer=step(first))
+            return tf.foldl(lambda logs, batch: step(batch), rest, initializer=step(first))
 
     plain = keras_xor.build_model(recipe, seed=0)
     model = Looped(plain.input, plain.output)

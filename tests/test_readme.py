@@ -1,6 +1,7 @@
 """The code, the links and the figures of all READMEs."""
 
 import re
+import textwrap
 import tomllib
 
 import numpy as np
@@ -46,6 +47,15 @@ def test_the_guide(run_code, trained):
     assert 0 < int(re.search(r"(\d+) of 200 runs learned", looped)[1]) <= 200
     table = re.findall(r"^ \d    \d +(\d\.\d+)", text, re.MULTILINE)
     assert [float(y) for y in table] == pytest.approx(predicted.tolist(), abs=6e-6)
+
+
+def test_the_six_lines_are_the_same_everywhere():
+    copies = set()
+    for path in ("README.md", "scripts/guide.py", "scripts/rivals.py"):
+        text = (ROOT / path).read_text(encoding="utf-8")
+        lines = re.search(r"^ *class Looped.+?initializer=step\(first\)\)$", text, re.M | re.S)[0]
+        copies.add(textwrap.dedent(lines))
+    assert len(copies) == 1
 
 
 def test_the_code_of_the_study(run_code):
