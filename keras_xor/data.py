@@ -45,7 +45,7 @@ def stacked_batches(
             next(stream)
         yield from stream
 
-    shape = (None, make_sampler(recipe, [seed]).batch_size, 1)
+    shape = (None, make_sampler(recipe, []).batch_size, 1)
     x = tf.TensorSpec(shape, tf.float32 if recipe.noise else tf.uint8)
     y = tf.TensorSpec(shape, tf.uint8)
     options = tf.data.Options()

@@ -162,8 +162,9 @@ class _Recorder(keras.callbacks.Callback):
 
     def save_interrupted(self) -> None:
         """Save the epochs that are done, unless the file has another run."""
-        is_own = self._in_file or self._resumed or not Path(self._file or "").exists()
-        if self._file and self._history and is_own:
+        if not (self._file and self._history):
+            return
+        if self._in_file or self._resumed or not Path(self._file).exists():
             self._save()
 
     def finish(self) -> Run:

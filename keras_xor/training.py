@@ -102,22 +102,29 @@ def _looped(model: keras.Model, steps: int, stack_spec: Any) -> Iterator[None]:
     before = model.steps_per_execution, model.train_function
     build_optimizer(model)  # In the compiled loop, variables cannot be made.
     try:
-        model.train_function = functools.partial(_train_stack, model, stack_spec)
+        model.train_function = _make_train_function(model, stack_spec)
         model.steps_per_execution = steps
         yield
     finally:
         model.steps_per_execution, model.train_function = before
 
 
-def _train_stack(model: keras.Model, stack_spec: Any, iterator: Iterator) -> Any:
-    """What `fit` calls for every `steps_per_execution` steps."""
-    stack = next(iterator)
-    if model.run_eagerly:
+def _make_train_function(model: keras.Model, stack_spec: Any) -> Callable:
+    """What `fit` calls for every `steps_per_execution` steps, with an iterator over the data."""
+
+    @functools.cache
+    def loop() -> Callable:  # On the first step, after callbacks may have changed the model.
+        return keep_with_model(model, f"{stack_spec}", lambda: _compile_loop(model, stack_spec))
+
+    def train_stack(iterator: Iterator) -> Any:
+        stack = next(iterator)
+        if not model.run_eagerly:
+            return loop()(stack)
         for batch in tf.data.Dataset.from_tensor_slices(stack):
             logs = model.train_step(batch)
         return logs
-    loop = keep_with_model(model, f"{stack_spec}", lambda: _compile_loop(model, stack_spec))
-    return loop(stack)
+
+    return train_stack
 
 
 def _compile_loop(model: keras.Model, stack_spec: Any) -> Callable:

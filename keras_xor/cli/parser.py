@@ -118,20 +118,22 @@ def add_recipe(parser: Parser, several: bool = False) -> None:
 
 def parse_recipe(parser: Parser, args: argparse.Namespace) -> Recipe:
     """The recipe of the options that `add_recipe` added."""
-    given = {name: getattr(args, name) for name in DEFAULT.settings()}
-    return _make_recipe(parser, {name: value for name, value in given.items() if value is not None})
+    return _make_recipe(parser, _list_given(args))
 
 
 def parse_recipes(parser: Parser, args: argparse.Namespace) -> list[Recipe]:
     """The recipes of every combination of the values of the options for several."""
-    given = {name: getattr(args, name) for name in DEFAULT.settings()}
-    values = {  # A switch without a value is on.
-        name: dict.fromkeys(each) or [True] for name, each in given.items() if each is not None
-    }
+    # A switch without a value is on.
+    values = {name: dict.fromkeys(each) or [True] for name, each in _list_given(args).items()}
     return [
         _make_recipe(parser, dict(zip(values, combination, strict=True)))
         for combination in itertools.product(*values.values())
     ]
+
+
+def _list_given(args: argparse.Namespace) -> dict[str, Any]:
+    options = {name: getattr(args, name) for name in DEFAULT.settings()}
+    return {name: value for name, value in options.items() if value is not None}
 
 
 def _make_recipe(parser: Parser, fields: dict[str, Any]) -> Recipe:

@@ -109,7 +109,7 @@ class _Batches:
         numbers = runs * _count_numbers(recipe, network)
         work = runs * network.parameters
         self.steps = max(1, min(_STEPS, _MOST_NUMBERS // numbers, _MOST_WORK // work))
-        if network.weighs and not recipe.noise:
+        if _is_weighted(recipe, network):
             self.arrays = {"counts": np.zeros((points, runs, self.steps), np.int32)}
             return
         shape = runs, self.steps, self._sampler.batch_size
@@ -132,6 +132,10 @@ def _count_numbers(recipe: Recipe, network: Network) -> int:
     """How many numbers a step of a run takes."""
     points, features = network.points.x.shape
     sampler = make_sampler(recipe, [], points)
-    if network.weighs and not recipe.noise:
+    if _is_weighted(recipe, network):
         return points + sampler.numbers
     return (1 + features) * sampler.batch_size
+
+
+def _is_weighted(recipe: Recipe, network: Network) -> bool:
+    return network.weighs and not recipe.noise
