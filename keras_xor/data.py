@@ -1,6 +1,6 @@
 """Training data: an endless stream of random XOR batches."""
 
-import math
+import itertools
 from collections.abc import Iterator
 
 import numpy as np
@@ -30,35 +30,30 @@ def recipe_batches(recipe: Recipe, seed: int | None = None) -> tf.data.Dataset:
     return batches.apply(tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY))
 
 
-def stacked_batches(
-    recipe: Recipe, seed: int | None = None, steps: int = 1, initial_epoch: int = 0
-) -> tf.data.Dataset:
-    """The same batches in stacks of `steps`, or fewer where an epoch ends, after some epochs.
+def stacked_batches(recipe: Recipe, seed: int | None = None, steps: int = 1) -> tf.data.Dataset:
+    """The same batches in stacks of `steps`, or fewer where an epoch ends.
 
     Returns:
         A dataset like that of `xor_batches`, of shapes `(steps, batch_size, 1)`.
     """
-
-    def stacks() -> Iterator[tuple]:
-        stream = draw_stacks(recipe, seed, steps)
-        for _ in range(initial_epoch * math.ceil(recipe.steps_per_epoch / steps)):
-            next(stream)
-        yield from stream
-
     shape = (None, make_sampler(recipe, []).batch_size, 1)
     x = tf.TensorSpec(shape, tf.float32 if recipe.noise else tf.uint8)
     y = tf.TensorSpec(shape, tf.uint8)
     options = tf.data.Options()
     options.autotune.enabled = False  # Its thread can delay the end of the data by 30 s.
-    dataset = tf.data.Dataset.from_generator(stacks, output_signature=({"x1": x, "x2": x}, y))
+    dataset = tf.data.Dataset.from_generator(
+        lambda: draw_stacks(recipe, seed, steps), output_signature=({"x1": x, "x2": x}, y)
+    )
     return dataset.with_options(options)
 
 
-def draw_stacks(recipe: Recipe, seed: int | None = None, steps: int = 1) -> Iterator[tuple]:
-    """The elements of `stacked_batches` as NumPy arrays."""
+def draw_stacks(
+    recipe: Recipe, seed: int | None = None, steps: int = 1, initial_epoch: int = 0
+) -> Iterator[tuple]:
+    """The elements of `stacked_batches` as NumPy arrays, after those of some epochs."""
     sampler, noise = make_sampler(recipe, [seed]), make_noise(seed)
     labels = np.array([*recipe.labels], np.uint8)
-    while True:
+    for epoch in itertools.count():
         for step in range(0, recipe.steps_per_epoch, steps):
             (points,) = sampler.draw(min(steps, recipe.steps_per_epoch - step))
             points = points[..., None]  # The two bits of a point's number are its x1 and x2.
@@ -67,4 +62,5 @@ def draw_stacks(recipe: Recipe, seed: int | None = None, steps: int = 1) -> Iter
                 both = np.concatenate([x1, x2], axis=-1)
                 both = both + recipe.noise * noise.standard_normal(both.shape, np.float32)
                 x1, x2 = both[..., :1], both[..., 1:]
-            yield {"x1": x1, "x2": x2}, labels[points]
+            if epoch >= initial_epoch:
+                yield {"x1": x1, "x2": x2}, labels[points]

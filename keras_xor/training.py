@@ -9,7 +9,7 @@ import keras
 import tensorflow as tf
 
 from keras_xor.compiled import build_optimizer, keep_with_model
-from keras_xor.data import stacked_batches
+from keras_xor.data import draw_stacks
 from keras_xor.recipe import DEFAULT, Recipe
 from keras_xor.runtime.interrupts import held_interrupts
 from keras_xor.values import KerasXorError
@@ -55,10 +55,12 @@ def train(
     """
     _check_inputs(model)
     steps = steps_per_execution or choose_steps_per_execution(recipe)
-    stacks = stacked_batches(recipe, seed, steps, initial_epoch)
-    with held_interrupts() as raise_held, _looped(model, steps, stacks.element_spec):
+    stacks = draw_stacks(recipe, seed, steps, initial_epoch)
+    batch = tf.nest.map_structure(lambda x: x[0], next(draw_stacks(recipe, seed)))
+    with held_interrupts() as raise_held, _looped(model, steps, stacks, batch):
         history = model.fit(
-            stacks.prefetch(1),
+            # It only shows `fit` what a batch is: tf.data would take as long as the training.
+            tf.data.Dataset.from_tensors(batch).repeat(),
             epochs=recipe.epochs,
             initial_epoch=initial_epoch,
             steps_per_epoch=recipe.steps_per_epoch,
@@ -97,27 +99,28 @@ def _check_inputs(model: keras.Model) -> None:
 
 
 @contextlib.contextmanager
-def _looped(model: keras.Model, steps: int, stack_spec: Any) -> Iterator[None]:
-    """Make `fit` train a model on a stack of batches at a time within the block."""
+def _looped(model: keras.Model, steps: int, stacks: Iterator, batch: Any) -> Iterator[None]:
+    """Make `fit` train a model on stacks of batches like this one within the block."""
     before = model.steps_per_execution, model.train_function
     build_optimizer(model)  # In the compiled loop, variables cannot be made.
     try:
-        model.train_function = _make_train_function(model, stack_spec)
+        model.train_function = _make_train_function(model, stacks, batch)
         model.steps_per_execution = steps
         yield
     finally:
         model.steps_per_execution, model.train_function = before
 
 
-def _make_train_function(model: keras.Model, stack_spec: Any) -> Callable:
-    """What `fit` calls for every `steps_per_execution` steps, with an iterator over the data."""
+def _make_train_function(model: keras.Model, stacks: Iterator, batch: Any) -> Callable:
+    """What `fit` calls for every `steps_per_execution` steps."""
+    stack_spec = tf.nest.map_structure(lambda x: tf.TensorSpec((None, *x.shape), x.dtype), batch)
 
     @functools.cache
     def loop() -> Callable:  # On the first step, after callbacks may have changed the model.
         return keep_with_model(model, f"{stack_spec}", lambda: _compile_loop(model, stack_spec))
 
-    def train_stack(iterator: Iterator) -> Any:
-        stack = next(iterator)
+    def train_stack(_: Any) -> Any:
+        stack = next(stacks)
         if not model.run_eagerly:
             return loop()(stack)
         for batch in tf.data.Dataset.from_tensor_slices(stack):
