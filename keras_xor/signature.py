@@ -97,7 +97,7 @@ def outputs_logits(model: keras.Model) -> bool:
         getattr(loss, "from_logits", getattr(loss, "keywords", {}).get("from_logits"))
         for loss in losses  # A loss of Keras, or a `functools.partial` of one
     )
-    return from_logits and _get_last_activation(model) not in ("sigmoid", "softmax")
+    return from_logits and get_last_activation(model) not in ("sigmoid", "softmax")
 
 
 def _outputs_signs(model: keras.Model) -> bool:
@@ -105,12 +105,13 @@ def _outputs_signs(model: keras.Model) -> bool:
 
     With a cross-entropy, this means nothing, because it takes all numbers below 0 for 0.
     """
-    if _get_last_activation(model) != "tanh" or "entropy" in get_loss_name(model):
+    if get_last_activation(model) != "tanh" or "entropy" in get_loss_name(model):
         return False
     return bool(np.min(call_model(model, make_inputs(model, *TRUTH_TABLE))) < -0.5)
 
 
-def _get_last_activation(model: keras.Model) -> str:
+def get_last_activation(model: keras.Model) -> str:
+    """The name of the activation of the last layer of a model."""
     layer = model
     while isinstance(layer, keras.Model) and layer.layers:
         layer = layer.layers[-1]

@@ -162,6 +162,9 @@ def test_surface_against_the_model(trained, resolution):
     grid, line = parts(plots.plot_surface(trained, resolution))
     check_against_the_model(trained, grid, line if resolution > 3 else [], resolution)
     assert {row["line"] for row in line} == {0, 1}  # Two boundaries cut off two corners.
+    grid, _ = parts(plots.plot_surface(trained, resolution, "0001"))
+    labels = {(row["x1"], row["x2"]): row["label"] for row in grid if "label" in row}
+    assert labels == {(0, 0): "0", (0, 1): "0", (1, 0): "0", (1, 1): "1"}
 
 
 def test_surface_by_epoch_against_the_models(run):

@@ -15,6 +15,7 @@ ROOMS = [
         "recipe",
         "runtime",
         "sampling",
+        "projection",
         "data",
         "model",
         "compiled",

@@ -81,10 +81,10 @@ def add_run(parser: Any, help: str, **options: Any) -> None:
     add_value(parser, "--run", path_parser(".npz"), help, **options)
 
 
-def add_chart(parser: Any, default: Any = None) -> None:
+def add_chart(parser: Any, default: Any = None, help: str = "") -> None:
     """Add --to-file, the file to write a chart to."""
     suffixes = (".png", ".svg", ".html", ".json")
-    help = "where to write the chart: .png, .svg, .html or .json"
+    help = f"where to write the chart: .png, .svg, .html or .json{help}"
     add_value(parser, "--to-file", path_parser(*suffixes), help, default)
 
 

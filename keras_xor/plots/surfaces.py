@@ -7,15 +7,20 @@ import contourpy
 import keras
 import numpy as np
 
+from keras_xor.data import TRUTH_TABLE
+from keras_xor.plots.epochs import add_slider, put_side_by_side
 from keras_xor.prediction import predict
+from keras_xor.recipe import DEFAULT
 from keras_xor.run import Run, compute_outputs
 
+POINTS = [*zip(*TRUTH_TABLE, strict=True)]
+LABEL_COLOR = alt.expr("datum.label == '1' ? '#ba5d08' : '#1f5f9f'")
 _MOST_ROWS = 150_000  # For all surfaces of a chart: some 12 MB.
 
 _SURFACE = {
     "title": alt.TitleParams(
         "Predictions",
-        subtitle="The dashed line is 0.5, the dots are the truth table.",
+        subtitle="The dashed line is 0.5. A dot unlike its surroundings is wrong.",
         anchor="start",
     ),
     # On the right, room for the legend in a wider font than the one it was measured in.
@@ -23,14 +28,17 @@ _SURFACE = {
 }
 
 
-def plot_surface(model: keras.Model, resolution: int = 50) -> alt.LayerChart:
+def plot_surface(
+    model: keras.Model, resolution: int = 50, labels: str = DEFAULT.labels
+) -> alt.LayerChart:
     """The predictions of a model over the unit square, and the line where they are 0.5.
 
-    The resolution is the number of points on each axis, from 2 to 200. The rows of the chart have
-    the fields x1, x2 and prediction.
+    The resolution is the number of points on each axis, from 2 to 200. The dots of the truth table
+    have the colour of their label. The rows of the chart have the fields x1, x2, prediction and,
+    for these points, label.
     """
     x1, x2 = _make_grid(resolution)
-    rows = _make_rows(x1, x2, predict(model, x1, x2))
+    rows = _make_rows(x1, x2, predict(model, x1, x2), labels)
     return _plot_layers(resolution, size=360).properties(data={"values": rows}, **_SURFACE)
 
 
@@ -41,32 +49,13 @@ def plot_surface_by_epoch(run: Run, resolution: int = 50) -> alt.LayerChart:
     of 50, fewer are shown, such as 15 at 100, for a chart of some 12 MB.
     """
     rows = _make_rows_by_epoch(run, resolution, most=51)
-    last = rows[-1]
-    epoch = alt.param(
-        name="epoch",
-        value=last["epoch"],
-        bind=alt.binding_range(min=0, max=last["epoch"], step=1, name="epoch "),
-    )
-    nearest = f"datum.frame == round(epoch * {last['frame'] / max(1, last['epoch'])})"
-    return (
-        _plot_layers(resolution, size=360)
-        .properties(data={"values": rows}, **_SURFACE)
-        .transform_filter(nearest)
-        .add_params(epoch)
-    )
+    return add_slider(_plot_layers(resolution, size=360), rows).properties(**_SURFACE)
 
 
 def plot_surface_multiples(run: Run, resolution: int = 50) -> alt.FacetChart:
     """How the surface formed, as up to eight small surfaces side by side."""
-    return (
-        _plot_layers(resolution, size=180)
-        .facet(
-            alt.Facet("epoch:O"),
-            columns=4,
-            data={"values": _make_rows_by_epoch(run, resolution, most=8)},
-        )
-        .properties(**_SURFACE)
-    )
+    rows = _make_rows_by_epoch(run, resolution, most=8)
+    return put_side_by_side(_plot_layers(resolution, size=180), rows).properties(**_SURFACE)
 
 
 def _make_grid(resolution: int) -> Any:
@@ -74,12 +63,16 @@ def _make_grid(resolution: int) -> Any:
     return np.meshgrid(axis, axis)
 
 
-def _make_rows(x1: np.ndarray, x2: np.ndarray, y: np.ndarray) -> list[dict[str, Any]]:
+def _make_rows(x1: np.ndarray, x2: np.ndarray, y: np.ndarray, labels: str) -> list[dict[str, Any]]:
     """Rows of the grid and of the line of 0.5; the latter also have the fields line and order."""
+    points = {point: {"label": label} for point, label in zip(POINTS, labels, strict=True)}
     grid = zip(x1.ravel().tolist(), x2.ravel().tolist(), y.ravel().tolist(), strict=True)
     lines: Any = contourpy.contour_generator(x1, x2, y).lines(0.5)
     return [
-        *({"x1": a, "x2": b, "prediction": round(c, 6)} for a, b, c in grid),
+        *(
+            {"x1": a, "x2": b, "prediction": round(c, 6), **points.get((a, b), {})}
+            for a, b, c in grid
+        ),
         *(
             {
                 "x1": round(a, 6),
@@ -103,7 +96,7 @@ def _make_rows_by_epoch(run: Run, resolution: int, most: int) -> list[dict[str, 
     return [
         {**row, "epoch": epoch, "frame": frame}
         for frame, (epoch, y) in enumerate(zip(run.epochs[chosen].tolist(), surfaces, strict=True))
-        for row in _make_rows(x1, x2, y)
+        for row in _make_rows(x1, x2, y, run.recipe.labels)
     ]
 
 
@@ -112,7 +105,6 @@ def _plot_layers(resolution: int, size: int) -> alt.LayerChart:
     at_x = {"x": alt.X("x1:Q", title="x1", scale=scale)}
     at_y = {"y": alt.Y("x2:Q", title="x2", scale=scale)}
     in_grid, in_line = "!isValid(datum.line)", "isValid(datum.line)"
-    at_corner = "(datum.x1 == 0 || datum.x1 == 1) && (datum.x2 == 0 || datum.x2 == 1)"
     half = 0.5 / (resolution - 1)
 
     heat = (
@@ -145,8 +137,8 @@ def _plot_layers(resolution: int, size: int) -> alt.LayerChart:
         .mark_line(color="black", strokeWidth=1.5, strokeDash=[4, 2])
         .encode(**at_x, **at_y, detail="line:N", order="order:Q")
     )
-    corners = alt.Chart().transform_filter(f"{in_grid} && {at_corner}").encode(**at_x, **at_y)
-    dots = corners.mark_circle(size=130, color="white", stroke="black", strokeWidth=1.5, opacity=1)
+    corners = alt.Chart().transform_filter("isValid(datum.label)").encode(**at_x, **at_y)
+    dots = corners.mark_circle(size=150, fill=LABEL_COLOR, stroke="white", strokeWidth=2, opacity=1)
     inwards = {
         "align": alt.expr("datum.x1 == 0 ? 'left' : 'right'"),
         "baseline": alt.expr("datum.x2 == 0 ? 'bottom' : 'top'"),
