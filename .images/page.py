@@ -16,7 +16,7 @@ HERE = Path(__file__).parent
 SCRIPT = HERE.parent / "scripts" / "playground.py"
 # Milliseconds from each key to the frame in which another run is drawn.
 CLOCK = """() => {
-  const root = document.querySelector("marimo-anywidget").shadowRoot;
+  const root = [...document.querySelectorAll("marimo-anywidget")].at(-1).shadowRoot;
   const text = (part) => root.querySelector(part).textContent;
   const drawn = () => text("figcaption") + text("table") + root.querySelectorAll("canvas").length;
   window.times = [];
@@ -28,15 +28,15 @@ CLOCK = """() => {
   }, true);
 }"""
 DRAG = """() => {
-  const root = document.querySelector("marimo-anywidget").shadowRoot;
+  const root = [...document.querySelectorAll("marimo-anywidget")].at(-1).shadowRoot;
   window.drawnAt = [];
   document.addEventListener("keydown", () => window.pressedAt = performance.now(), true);
   new MutationObserver(() => window.drawnAt.push(performance.now()))
-    .observe(root.querySelector("tbody"), {childList: true});
+    .observe(root.querySelector("tbody"), {childList: true, characterData: true, subtree: true});
 }"""
 REPLAY = """() => new Promise((done) => {
-  const root = document.querySelector("marimo-anywidget").shadowRoot;
-  const button = root.querySelector("button"), surface = root.querySelector(".surface");
+  const root = [...document.querySelectorAll("marimo-anywidget")].at(-1).shadowRoot;
+  const button = root.querySelector(".play"), surface = root.querySelector(".surface");
   const put = CanvasRenderingContext2D.prototype.putImageData;
   let pictures = 0;
   CanvasRenderingContext2D.prototype.putImageData = function (...image) {
@@ -52,7 +52,7 @@ REPLAY = """() => new Promise((done) => {
 
 
 @contextlib.contextmanager
-def page():
+def page(query=""):
     command = [sys.executable, SCRIPT, "--no-browser", "--port", "0"]
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
     with (
@@ -60,12 +60,12 @@ def page():
         sync_playwright() as playwright,
     ):
         try:
-            address = server.stdout.readline().removeprefix("page: ").strip()
+            address = next(line for line in server.stdout if "URL:" in line).split()[-1]
             browser = playwright.chromium.launch(
                 executable_path=chromium, args=["--no-sandbox", "--disable-gpu"]
             )
             tab = browser.new_page(viewport={"width": 1280, "height": 800})
-            tab.goto(address)
+            tab.goto(f"{address}{query}")
             wait_for_luck(tab)
             yield tab
         finally:
@@ -76,16 +76,12 @@ def wait_for_luck(tab):
     tab.locator(".luck", has_text="95 % interval").wait_for()
 
 
-def find_slider(tab, label):
-    return tab.locator("marimo-slider").filter(has_text=label).get_by_role("slider")
-
-
 def times(tab, label, keys):
-    """Milliseconds to the picture, for each key in turn on a slider, with rests between."""
-    slider = find_slider(tab, label)
+    """Milliseconds to the picture, for each key in turn on a control, with rests between."""
+    control = tab.get_by_label(label, exact=True)
     tab.evaluate("window.times.length = 0")
     for number, key in enumerate(keys, start=1):
-        slider.focus()
+        control.focus()
         tab.keyboard.press(key)
         tab.wait_for_function(f"window.times.length === {number}")
         tab.wait_for_timeout(300)
@@ -94,7 +90,7 @@ def times(tab, label, keys):
 
 def drag(tab, label):
     """Press a key on a slider every 30 ms; print how many runs were drawn, and the last delay."""
-    slider = find_slider(tab, label)
+    slider = tab.get_by_label(label, exact=True)
     slider.press("Home")
     tab.wait_for_timeout(1000)
     tab.evaluate(DRAG)
@@ -118,7 +114,7 @@ def speed():
         }
         up, down = ["ArrowRight"] * 8, ["ArrowLeft"] * 15  # From 8 units to 16, and to 1
         for activation in ("tanh", "relu"):
-            tab.locator("marimo-dropdown select").first.select_option(activation)
+            tab.get_by_label("activation", exact=True).select_option(activation)
             wait_for_luck(tab)
             measured["a new shape"] += times(tab, "units in layer 1", up)
             back_and_on = times(tab, "units in layer 1", down)
@@ -133,7 +129,7 @@ def speed():
 
 
 def picture():
-    with page() as tab:
+    with page("&hidden_units=2&learning_rate=0.1&seed=2") as tab:  # The lesson "Stuck"
         tab.mouse.move(0, 0)
         tab.screenshot(path=HERE / "page.png")
 

@@ -1,6 +1,7 @@
 from . import data as data
 from . import files as files
 from . import model as model
+from . import outcomes as outcomes
 from . import playground as playground
 from . import plots as plots
 from . import prediction as prediction

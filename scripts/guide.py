@@ -6,7 +6,11 @@
 import marimo
 
 __generated_with = "0.25.2"
-app = marimo.App(width="full", app_title="Modeling XOR with a neural network")
+app = marimo.App(
+    width="full",
+    app_title="Modeling XOR with a neural network",
+    html_head_file="../keras_xor/playground/head.html",
+)
 
 
 @app.cell(hide_code=True)
@@ -31,36 +35,50 @@ def _(mo):
     mo.md("""
     # Modeling XOR with a neural network
 
-    Two bits go in. What comes out is the probability that exactly one of them is 1. Change the
-    recipe, and Keras trains the network anew. Press play to see how it learned.
+    Two bits go in. What comes out is the probability that exactly one of them is 1. Change a
+    setting, and Keras trains the network anew. Press play to see how it learned.
     """)
     return
 
 
 @app.cell(hide_code=True)
 def _(mo, playground):
-    *_settings, _problem = playground.parse_query(mo.query_params().to_dict())
-    controls, view = playground.make_controls(*_settings), playground.View(*_settings)
+    _recipe, _seed, _problem = playground.parse_query(mo.query_params().to_dict())
+    controls = mo.ui.anywidget(playground.Controls(_recipe, _seed))
+    view = mo.ui.anywidget(playground.View(_recipe, _seed))
+    _lessons = mo.Html(playground.write_lessons(_recipe, _seed))
     _warning = [mo.callout(_problem, kind="warn")] if _problem else []
-    mo.vstack([*_warning, playground.make_panel(controls), view])
+    mo.vstack([_lessons, *_warning, controls, view])
     return controls, view
 
 
 @app.cell(hide_code=True)
 def _(controls, view):
-    settings = view.read(controls.value)
+    settings = view.read(controls.values)
     return (settings,)
 
 
 @app.cell(hide_code=True)
 def _(mo):
     mo.md("""
-    The large square shows the prediction at each point of the unit square: orange above 0.5, and
-    blue below. In the network, orange lines are positive weights, blue lines are negative ones, and
-    thick lines are large ones. The picture of a unit shows its output over the unit square: orange
-    where it is above what it would be with all weights 0, and blue where it is below. The small
-    square beside it shows its bias. Point at a weight, a unit or the large square, or tap it, to
-    see its values. Between two epochs, the pictures are blended.
+    **The large square** shows the prediction at each point: orange above 0.5, blue below, and the
+    dashed line is 0.5. The dots are the four points in the colour of their label, so a dot unlike
+    its surroundings is wrong. The thin lines are those of the hidden units: of up to three, or of
+    the one that you point at.
+
+    **The square beside it** is the same square, as the last hidden layer sees it: what it makes of
+    the four points, and the straight line that the output draws between them. A network has learned
+    when the square is folded so that one line parts the colours. It is stuck when an orange and a
+    blue point lie on top of each other, because no line can part those. Two hidden units are the
+    two axes. More are seen from the side: along the weights of the output from left to right, and
+    from bottom to top where the points differ most.
+
+    **In the network**, orange lines are positive weights, blue lines are negative ones, and thick
+    lines are large ones. The picture of a unit shows its output over the square: orange where it is
+    above what it would be with all weights 0, and blue where it is below. The small square beside
+    it shows its bias. Point at a weight, a unit or the large square, or tap it, to see its values.
+    The keyboard goes through the units with arrow keys. Between two epochs, the pictures are
+    blended. The grey curve is the loss of the run before.
 
     The seed determines the first weights: with the same seed, units and initializer, every recipe
     starts from the same network. The address of this page holds the settings, so you can bookmark
@@ -72,7 +90,14 @@ def _(mo):
 
 @app.cell(hide_code=True)
 def _(mo, playground):
-    mo.md(playground.write_presets())
+    mo.md(f"""
+    ## Recipes of public questions
+
+    These networks were reported as stuck, or as examples. Each recipe was trained with 4,000 seeds,
+    with the data as its author had it. In brackets is the 95 % interval.
+
+    {playground.write_reports()}
+    """)
     return
 
 
@@ -276,10 +301,10 @@ def _(mo, playground, run):
 
 
 @app.cell(hide_code=True)
-def _(mo, playground, run, study, view):
+def _(keras_xor, mo, run, study, view):
     if not mo.running_in_notebook():  # As a program
         study.join()
-        print(playground.describe_outcome(run), view.luck, sep="\n")
+        print(keras_xor.outcomes.describe_outcome(run), view.luck, sep="\n")
     return
 
 

@@ -1,8 +1,8 @@
 """The page of scripts/playground.py without a browser; test_page.py is about the page itself."""
 
-import asyncio
 import dataclasses
 import functools
+import html
 import re
 import runpy
 import sys
@@ -20,7 +20,8 @@ from hypothesis import strategies as st
 import keras_xor
 from keras_xor import KerasXorError, Recipe, cli, playground, values
 from keras_xor.data import TRUTH_TABLE
-from keras_xor.playground import presets, server, view
+from keras_xor.outcomes import describe_outcome
+from keras_xor.playground import presets, view
 from keras_xor.recipe import DEFAULT
 from keras_xor.recording import _list_idle_models, has_program, train_run
 from keras_xor.run import compute_outputs
@@ -37,9 +38,7 @@ WRONG_ADDRESSES = {
     "epochs=1001": "the page trains at most 1000 epochs, not 1001: use train.py",
     "steps_per_epoch=9007199254740992": "too much for the page: use train.py",
     "hidden_units=256x256x256x256": "too much for the page: use train.py",
-    "hidden_units=64x64&optimizer=muon&epochs=100": "too much for the page: use train.py",
     "hidden_units=16x16x16x16&optimizer=adam&epochs=1000": "too much for the page: use train.py",
-    "hidden_units=256x256x256x256&epochs=100&steps_per_epoch=1&batch_size=1": "too much for the",
     "seed=-1": "seed must be a whole number from 0 to 4294967295",
     "seed=4294967296": "seed must be a whole number from 0 to 4294967295",
 }
@@ -101,7 +100,7 @@ def test_a_run_with_finite_weights_may_have_diverged():
     assert np.isfinite(run.weights[0]).all()
     number = re.fullmatch(
         r"Diverged: in epoch (\d), the loss was (.+)\. Try a smaller learning rate\.",
-        playground.describe_outcome(run),
+        describe_outcome(run),
     )
     assert int(number[1]) == len(run.history["loss"])
     assert float(number[2]) == pytest.approx(run.history["loss"][-1], rel=0.01)
@@ -112,7 +111,7 @@ def test_a_run_that_diverges_is_kept():
     assert run.diverged
     assert run.steps_to_learn is None
     assert len(run.weights[0]) == len(run.history["loss"]) + 1 == 2
-    assert playground.describe_outcome(run) == (
+    assert describe_outcome(run) == (
         "Diverged: in epoch 1, the loss was not a number. Try a smaller learning rate."
     )
     drawing = playground.make_drawing(run)
@@ -146,12 +145,17 @@ def test_the_drawing_has_the_figures_of_predict():
     assert (drawing["epochs"][0], drawing["epochs"][-1]) == (0, 60)
     assert drawing["units"] == [2, 20, 1]
     assert drawing["loss"] == run.history["loss"]
-    grid = np.frombuffer(drawing["predictions"], np.float32).reshape(frames, 41, 41)[-1]
-    axis = np.linspace(0, 1, 41)
+    grid = np.frombuffer(drawing["predictions"], np.float32).reshape(frames, 33, 33)[-1]
+    axis = np.linspace(0, 1, 33)
     expected = keras_xor.predict(run.model(), *np.meshgrid(axis, axis[::-1]))
     np.testing.assert_allclose(grid, expected, atol=1e-6)
-    corners = [grid[-1 - 40 * x2, 40 * x1] for x1, x2 in zip(*TRUTH_TABLE, strict=True)]
+    corners = [grid[-1 - 32 * x2, 32 * x1] for x1, x2 in zip(*TRUTH_TABLE, strict=True)]
     np.testing.assert_allclose(run.predictions[-1], corners, atol=1e-6)
+    # On the picture of the hidden units, the line separates what the predictions do.
+    hidden = np.frombuffer(drawing["hidden"], np.float32).reshape(frames, 17, 17, 2)
+    borders = np.frombuffer(drawing["borders"], np.float32).reshape(frames, 3)
+    sums = hidden[-1] @ borders[-1, :2] + borders[-1, 2]
+    np.testing.assert_allclose(1 / (1 + np.exp(-sums)), grid[::2, ::2], atol=1e-5)
     kernels = [np.frombuffer(kernel, np.float32) for kernel in drawing["kernels"]]
     np.testing.assert_array_equal(kernels[0][-32:].reshape(2, 16), run.weights[0][-1][:, :16])
     np.testing.assert_array_equal(kernels[1][-16:].reshape(16, 1), run.weights[2][-1][:16])
@@ -174,40 +178,6 @@ def test_pictures_show_how_a_unit_differs_from_one_without_input():
     scale = hidden[-1, 0].ravel() @ said.ravel() / (said.ravel() @ said.ravel())
     assert np.abs(hidden).max() == 127
     np.testing.assert_allclose(hidden[-1, 0], said * scale, atol=1.01)
-
-
-OUTCOMES = {
-    "Learned: all four points are right after 2,000 steps.": DEFAULT,
-    "2 of 4 points are right after 10,000 steps. It may only be slow": Recipe(activation="sigmoid"),
-    "The network predicts the same at all four points: try a smaller learning rate": Recipe(
-        activation="relu", learning_rate=10
-    ),
-    "It may need longer": Recipe(hidden_units=3, epochs=10, steps_per_epoch=300),
-    "3 of 4 points are right after 10,000 steps. The loss no longer falls": Recipe(hidden_units=1),
-    "All units start alike, and stay alike: try another init": Recipe(kernel_initializer="ones"),
-    "try another loss": Recipe(loss="kl_divergence"),
-    "right after 1 step. It may only be slow": Recipe(
-        learning_rate=1e-5, epochs=1, steps_per_epoch=1
-    ),
-    "right after 10,000 steps. It may only be slow": Recipe(learning_rate=1e-5),
-}
-
-
-@pytest.mark.parametrize("sentence", OUTCOMES)
-def test_the_outcome(sentence):
-    run = train_run(OUTCOMES[sentence], 2)
-    assert sentence in playground.describe_outcome(run)
-    y = keras_xor.predict(run.model(), *TRUTH_TABLE)
-    learned = all((y > 0.5) == np.not_equal(*TRUTH_TABLE))
-    assert learned == (run.steps_to_learn is not None) == sentence.startswith("Learned")
-
-
-def test_the_outcome_of_a_run_that_was_right_at_once():
-    run = train_run(DEFAULT, 2)
-    run = dataclasses.replace(run, epochs=np.array([0]), weights=[w[-1:] for w in run.weights])
-    assert playground.describe_outcome(run) == (
-        "Learned: all four points are right from the start, and stay right."
-    )
 
 
 def test_luck():
@@ -257,33 +227,41 @@ def test_the_address_of_marimo_itself_is_no_setting():
     assert "given once" in playground.parse_query({"seed": ["1", "2"]})[2]
 
 
-def test_presets():
-    text = playground.write_presets()
+def test_lessons():
+    text = playground.write_lessons(Recipe(hidden_units=2, learning_rate=0.1), 2)
+    links = [html.unescape(link) for link in re.findall(r'href="(.+?)"', text)]
+    recipes = [playground.parse_query(parse_link(link)) for link in links]
+    assert [problem for *_, problem in recipes] == [""] * 6
+    assert len(set(recipes)) == 6
+    assert recipes[-1] == (DEFAULT, 0, "")
+    assert re.findall(r'aria-current="page">(.+?)<', text) == ["Stuck"]
+    for title, (*_, look_for) in playground.LESSONS.items():
+        assert (look_for in text) == (title == "Stuck")
+    assert "aria-current" not in playground.write_lessons(DEFAULT, 1)
+
+
+def test_lessons_are_true_of_other_seeds():
+    settings = {title: setting for title, (setting, *_) in playground.LESSONS.items()}
+    settings |= {"fast": "activation=sigmoid learning_rate=0.1", "five": "learning_rate=5"}
+    studies = keras_xor.sweep([*map(presets.make_recipe, settings.values())], seeds=200)
+    learned = dict(zip(settings, (study.learned.sum() for study in studies), strict=True))
+    assert learned["One line"] > 180
+    assert learned["XOR needs two"] == 0
+    assert 80 < learned["Stuck"] < 130
+    assert learned["Only slow"] < 10
+    assert learned["Too fast"] < 20
+    assert learned["fast"] == 200
+    assert learned["five"] > 190
+
+
+def test_reports():
+    text = playground.write_reports()
     links = re.findall(r"\]\((.+?)\)", text)
     recipes = [playground.parse_query(parse_link(link)) for link in links]
-    assert [problem for _, _, problem in recipes if problem] == []
-    assert len(set(recipes)) == len(links) == 18
+    assert [problem for *_, problem in recipes] == [""] * 12
+    assert len(set(recipes)) == 12
     readme = (ROOT / "keras_xor/study/README.md").read_text(encoding="utf-8")
-    rows = re.findall(r"^\| (.+?) \| \[.+\) \| (.+ %) \|$", text, re.MULTILINE)
-    assert len(rows) == 11
-    for where, percentage in rows:
-        assert re.search(rf"^\| {re.escape(where)} .+\| {percentage} \(", readme, re.MULTILINE)
-
-
-def test_presets_do_what_they_say():
-    settings = [*presets.GOOD.values(), *(settings for settings, *_ in presets.BAD.values())]
-    studies = keras_xor.sweep([*map(presets.make_recipe, settings)], seeds=200)
-    learned = [study.learned.sum() for study in studies]
-    assert learned[:4] == [200] * 4
-    assert learned[4] < 10
-    assert 80 < learned[5] < 130
-    slow, stuck, diverged = (
-        playground.describe_outcome(train_run(presets.make_recipe(settings), seed))
-        for settings, seed, _ in presets.BAD.values()
-    )
-    assert "It may only be slow" in slow
-    assert "The loss no longer falls" in stuck
-    assert "Diverged" in diverged
+    assert re.sub(r"\[(.+?)\]\(.+?\)", r"\1", text) in readme
 
 
 TAKEN = [
@@ -360,20 +338,19 @@ def test_which_files_can_be_taken(activation, tmp_path):
 
 def show(widget, recipe, seed=0, **changes):
     """What the notebook does when the controls have these values."""
-    controls = dataclasses.asdict(recipe) | {"seed": seed} | changes
-    run = train_run(*widget.read(controls))
+    run = train_run(*widget.read(playground.Controls(recipe, seed).values | changes))
     widget.show(run)
     return run
 
 
 def test_the_view_keeps_the_last_settings_when_the_next_cannot_be_trained():
     widget = playground.View()
-    run = show(widget, SHORT, 1, hidden_units=[8, 0, 0, 0])
+    run = show(widget, SHORT, 1)
     assert (run.recipe, run.seed) == (SHORT, 1)
     drawn = widget.drawing
-    assert drawn["outcome"] == playground.describe_outcome(run)
+    assert drawn["outcome"] == describe_outcome(run)
     assert widget.address == playground.make_query(SHORT, 1)
-    controls = dataclasses.asdict(SHORT) | {"seed": 2}
+    controls = playground.Controls(SHORT, 2).values
     assert widget.read(controls | {"optimizer": "adam", "momentum": 0.5}) == (SHORT, 1)
     assert widget.problem == "Adam has no momentum: leave it out, or use sgd, rmsprop or muon."
     widget.study(run)
@@ -387,7 +364,14 @@ def test_the_view_keeps_the_last_settings_when_the_next_cannot_be_trained():
 
 def test_the_view_starts_with_the_settings_of_the_address():
     widget = playground.View(SHORT, 3)
-    assert widget.read(dataclasses.asdict(SHORT) | {"seed": 4, "epochs": 1001}) == (SHORT, 3)
+    assert widget.read(playground.Controls(SHORT, 4).values | {"epochs": 1001}) == (SHORT, 3)
+
+
+def test_the_view_reads_its_labels():
+    widget = playground.View(dataclasses.replace(SHORT, labels="0001"))
+    assert show(widget, SHORT).recipe.labels == "0001"
+    widget.labels = "1110"
+    assert show(widget, SHORT).recipe.labels == "1110"
 
 
 def test_the_view_tells_what_it_does():
@@ -410,7 +394,7 @@ def test_the_study_of_the_view():
 
 def test_a_study_ends_when_there_is_another_run():
     widget, said = playground.View(), []
-    long = Recipe(epochs=1000)  # Its study takes half a minute.
+    long = Recipe(epochs=200)  # Its study takes some seconds.
     run = show(widget, long)
 
     def then_train(change):
@@ -513,29 +497,24 @@ def test_programs_are_forgotten_in_turn():
 
 def test_controls_are_those_of_the_recipe():
     recipe = Recipe(hidden_units=(4, 30), learning_rate=0.123, batch_size=7, epochs=3)
-    controls = playground.make_controls(recipe, 2**31)
-    assert set(controls) == {*DEFAULT.settings(), "seed"}
-    value = controls.value
-    assert value.pop("seed") == 2**31
-    assert value.pop("hidden_units") == [4, 30, 0, 0]
-    assert Recipe(**value, hidden_units=(4, 30)) == recipe
-    assert playground.make_panel(controls).text.count("<marimo-ui-element") == 18
+    controls = playground.Controls(recipe, 2**31)
+    assert playground.read_controls({**controls.values, "labels": "0110"}) == (recipe, 2**31)
+    assert len(controls.controls) == len(controls.values) == 17
+    for control in controls.controls:
+        assert control["options"] == sorted(control["options"]) or control["name"] != "seed"
+        assert controls.values[control["name"]] in control["options"]
+    assert controls.is_open
+    first = Recipe(hidden_units=4, activation="relu", learning_rate=1, labels="0001")
+    assert not playground.Controls(first, 5).is_open
+    for change in ({"epochs": 5}, {"nesterov": True, "momentum": 0.5}, {"hidden_units": (8, 2)}):
+        assert playground.Controls(dataclasses.replace(DEFAULT, **change), 0).is_open
 
 
-def test_a_page_that_fails_to_parse_is_asked_again():
-    """Python 3.11 can fail so while another thread parses, too."""
-    statuses, seen = [500, None, 200], []
-
-    async def page(scope, receive, send):
-        status = statuses.pop(0)
-        if not status:
-            raise SystemError
-        await send({"type": "http.response.start", "status": status, "headers": []})
-        await send({"type": "http.response.body", "body": b"page"})
-
-    async def send(message):
-        seen.append(message.get("status", message.get("body")))
-
-    scope = {"type": "http", "path": "/"}
-    asyncio.run(server._retry_failures(page)(scope, None, send))
-    assert seen == [200, b"page"]
+def test_the_largest_settings_are_not_too_much():
+    controls = playground.Controls(DEFAULT, 0)
+    most = {control["name"]: control["options"][-1] for control in controls.controls}
+    names = {"activation": "tanh", "loss": "mse", "data": "random", "kernel_initializer": "ones"}
+    most |= names | {"optimizer": "sgd", "labels": "0110"}
+    recipe, seed = playground.read_controls(most)
+    assert recipe.hidden_units == (16, 16, 16, 16)
+    assert (recipe.steps, recipe.learning_rate, seed) == (200_000, 50, 99)

@@ -23,7 +23,7 @@ ROOMS = [
         "signature",
         "prediction",
     ),
-    *("files", "run", "recording", "study", "plots", "cli", "playground"),
+    *("files", "run", "outcomes", "recording", "study", "plots", "cli", "playground"),
 ]
 LIGHT = ["values", "recipe", "runtime", "cli"]  # What a script needs for its --help.
 

@@ -17,6 +17,7 @@ import keras_xor
 from keras_xor import Recipe
 from keras_xor.cli import format_predictions, format_table
 from keras_xor.data import TRUTH_TABLE
+from keras_xor.outcomes import describe_outcome
 
 SCRIPTS = [
     *("train.py", "predict.py", "plot_model.py", "plot_surface.py", "plot_history.py"),
@@ -56,13 +57,16 @@ def test_train_then_predict_then_plot(tmp_path):
     assert (status, errors) == (0, "")
     for line in ("Total params: 33 ", "Training on ", "Epoch 10/10", "1000/1000 - "):
         assert line in output
-    table = re.findall(r"^ ([01])    ([01])      (0\.\d{5})       ([01])$", output, re.MULTILINE)
+    table = re.findall(
+        r"^ ([01])    ([01])      (0\.\d{5})       ([01])   ✓$", output, re.MULTILINE
+    )
     assert [(int(x1), int(x2), int(y)) for x1, x2, _, y in table] == [
         (0, 0, 0),
         (0, 1, 1),
         (1, 0, 1),
         (1, 1, 0),
     ]
+    assert "\nLearned: all four points are right after 5,000 steps.\n" in output
     assert output.endswith("\nmodel:   artifacts/xor.keras\nrun:     artifacts/xor.run.npz\n")
     names = {file.name for file in (tmp_path / "artifacts").iterdir()}
     assert names == {"xor.keras", "xor.run.npz"}
@@ -112,16 +116,15 @@ def test_train_draws_a_bar_on_a_terminal(tmp_path, columns):
 
 
 @pytest.mark.parametrize("rate", [100, 1e-30])
-def test_train_says_how_many_are_right(script, rate):
+def test_train_says_what_is_right_and_why(script, rate):
     status, output, errors = script("train.py", "--learning-rate", rate, "--epochs", 2)
     assert (status, errors) == (0, "")
-    classes = [line.split()[3] for line in output.splitlines() if re.match(r" [01] ", line)]
-    right = sum(a == b for a, b in zip(classes, "0110", strict=True))
-    assert right < 4
-    advice = "With --learning-rate 0.1 and no other option, all 1000 runs of the seed study learned"
-    assert f"\nOnly {right} of the 4 are right. {advice}" in output
-    _, output, _ = script("train.py", "--learning-rate", 0.1)
-    assert "of the 4 are right" not in output
+    lines = [line.split() for line in output.splitlines() if re.match(r" [01] ", line)]
+    marks = ["✓" if line[3] == label else "✗" for line, label in zip(lines, "0110", strict=True)]
+    assert [line[4] for line in lines] == marks
+    sentence = describe_outcome(keras_xor.Run.load("artifacts/xor.run.npz"))
+    assert sentence.startswith(f"Not learned: {marks.count('✓')} of 4 points are right after 2,000")
+    assert f"\n{sentence}\n" in output
 
 
 def test_train_quietly(script, tmp_path):
@@ -184,7 +187,8 @@ def test_train_with_every_option(script):
     }
     model = keras_xor.build_model(recipe, seed=9)
     keras_xor.train(model, recipe, seed=9)
-    assert format_predictions(keras_xor.prediction.list_predictions(model, *TRUTH_TABLE)) in output
+    points = keras_xor.prediction.list_predictions(model, *TRUTH_TABLE)
+    assert format_predictions(points, "0001") in output
 
 
 def test_a_run_of_a_study_can_be_trained_and_drawn(script, tmp_path):

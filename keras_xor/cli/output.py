@@ -42,10 +42,18 @@ def format_table(header: Sequence[str], *lines: Sequence[str]) -> str:
     return "\n".join("   ".join(line).rstrip() for line in zip(*columns, strict=True))
 
 
-def format_predictions(predictions: Iterable[dict[str, Any]]) -> str:
-    """What `keras_xor.prediction.list_predictions` returns as text, one line per point."""
-    lines = (
-        (f"{x1:.15g}", f"{x2:.15g}", f"{prediction:.5f}", f"{label}")
+def format_predictions(predictions: Iterable[dict[str, Any]], labels: str = "") -> str:
+    """What `keras_xor.prediction.list_predictions` returns as text, one line per point.
+
+    With a label for each, such as "0110", a mark tells which predictions are right.
+    """
+    header = ["x1", "x2", "prediction", "class"]
+    lines = [
+        [f"{x1:.15g}", f"{x2:.15g}", f"{prediction:.5f}", f"{label}"]
         for x1, x2, prediction, label in (point.values() for point in predictions)
-    )
-    return format_table(("x1", "x2", "prediction", "class"), *lines)
+    ]
+    if labels:
+        header.append("")
+        for line, label in zip(lines, labels, strict=True):
+            line.append("\u2713" if line[-1] == label else "\u2717")
+    return format_table(header, *lines)

@@ -1,4 +1,4 @@
-"""Recipes to start from, good and bad."""
+"""Recipes to start from: lessons, and those of public reports."""
 
 import csv
 from pathlib import Path
@@ -6,28 +6,37 @@ from pathlib import Path
 from keras_xor.playground.address import make_link
 from keras_xor.recipe import Recipe
 
-GOOD = {
-    "the guide's": "",
-    "a rate of 1": "learning_rate=1",
-    "Adam": "optimizer=adam",
-    "sigmoid units at a rate of 0.1": "activation=sigmoid learning_rate=0.1",
-}
-# The settings, a seed with which they fail, and why.
-BAD = {
-    "sigmoid units at a rate of 0.01": (
-        "activation=sigmoid",
+# Of each lesson, by its title: the settings, the seed, and what to look for.
+LESSONS = {
+    "One line": (
+        "hidden_units=1 learning_rate=0.1 labels=0001",
         0,
-        "are still near 0.5 after 10,000 steps",
+        "One hidden unit draws one straight line, and AND needs no more: a line parts the orange "
+        "corner from the others.",
     ),
-    "two units": (
+    "XOR needs two": (
+        "hidden_units=1 learning_rate=0.1",
+        0,
+        "No line parts the orange corners from the blue ones. Change the labels in the table to "
+        "see which tables one line can do, and then try two units.",
+    ),
+    "Stuck": (
         "hidden_units=2 learning_rate=0.1",
         2,
-        "get stuck with half of all seeds, at a point from which no step leads out",
+        "In the picture of the hidden units, an orange and a blue corner lie on top of each other, "
+        "so no line can part them. Set the seed to 1: two units can do it, from other weights.",
     ),
-    "linear units at a rate of 10": (
-        "activation=linear learning_rate=10",
+    "Only slow": (
+        "activation=sigmoid",
         0,
-        "diverge, and could not learn XOR at any rate",
+        "After 10,000 steps, sigmoid units still predict about 0.5 everywhere. Set the learning "
+        "rate to 0.1: they were not stuck, but slow.",
+    ),
+    "Too fast": (
+        "learning_rate=20",
+        0,
+        "The first steps are so long that all units end at -1 or 1, whatever the input, and the "
+        "corners lie on top of each other. Try smaller rates: up to 5, nearly all seeds learn.",
     ),
 }
 
@@ -38,35 +47,32 @@ def make_recipe(settings: str) -> Recipe:
     return Recipe(**fields)
 
 
+def write_lessons(recipe: Recipe, seed: int) -> str:
+    """Links to the lessons, in HTML, and what to look for in the one with this recipe and seed."""
+    links, text = [], ""
+    for title, (settings, its_seed, look_for) in LESSONS.items():
+        is_open = (make_recipe(settings), its_seed) == (recipe, seed)
+        text = look_for if is_open else text
+        current = 'aria-current="page"' if is_open else ""
+        link = make_link(make_recipe(settings), its_seed)
+        links.append(f'<a href="{link}" {current}>{title}</a>')
+    links.append('<a href="?">the guide\'s recipe</a>')
+    return (
+        f'<nav class="lessons" aria-label="Lessons">Lessons: {" ".join(links)}</nav><p>{text}</p>'
+    )
+
+
 def read_reports() -> list[dict[str, str]]:
-    """Recipes of public questions: "where", "recipe", "settings" and the share that "learned"."""
+    """Public reports: "where", "recipe", "settings", the share that "learned", what "helps"."""
     with Path(__file__).with_name("reports.csv").open(newline="", encoding="utf-8") as lines:
         return [*csv.DictReader(lines)]
 
 
-def write_presets() -> str:
-    """The recipes as Markdown, with a link for each."""
-    good = [_write_link(name, settings) for name, settings in GOOD.items()]
-    bad = [
-        f"{_write_link(name, settings, seed)} {why}" for name, (settings, seed, why) in BAD.items()
-    ]
-    rows = []
+def write_reports() -> str:
+    """The public reports as a table in Markdown, with a link to each recipe."""
+    rows = ["| where | recipe | learned | what helps |", "|:---|:---|---:|:---|"]
     for report in read_reports():
-        steps = make_recipe(report["settings"]).steps
-        link = _write_link(f"{report['recipe']}, {steps:,} steps", report["settings"])
-        rows.append(f"| {report['where']} | {link} | {report['learned']} % |")
-    return "\n".join(
-        [
-            f"Recipes that learned with all of 1,000 seeds: {' · '.join(good)}\n",
-            f"Recipes that fail, and why: {' · '.join(bad)}\n",
-            "Recipes of public questions, and the share of 4,000 seeds that learned. "
-            "`keras_xor/study/README.md` has what helps each of them.\n",
-            "| where | recipe | learned |",
-            "|:---|:---|---:|",
-            *rows,
-        ]
-    )
-
-
-def _write_link(text: str, settings: str, seed: int = 0) -> str:
-    return f"[{text}]({make_link(make_recipe(settings), seed)}&show-code=true)"
+        recipe = make_recipe(report["settings"])
+        link = f"[{report['recipe']}, {recipe.steps:,} steps]({make_link(recipe)})"
+        rows.append(f"| {report['where']} | {link} | {report['learned']} | {report['helps']} |")
+    return "\n".join(rows)

@@ -7,15 +7,17 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from keras_xor.outcomes import describe_outcome
 from keras_xor.playground.address import make_query
 from keras_xor.playground.controls import read_controls
 from keras_xor.playground.drawings import make_drawing
 from keras_xor.playground.extra import notebook_extra
-from keras_xor.playground.outcomes import describe_luck, describe_outcome
 from keras_xor.recipe import DEFAULT, Recipe
 from keras_xor.recording import has_program
 from keras_xor.run import Run
-from keras_xor.study import seed_study
+from keras_xor.study import Study, seed_study
 from keras_xor.values import KerasXorError, to_one_line
 
 with notebook_extra():
@@ -43,6 +45,7 @@ class View(anywidget.AnyWidget):
         drawing: What `make_drawing` returned for the run, and its outcome as "outcome".
         address: The settings, as from `make_query`, which the page writes into its address.
         luck: How the run compares with other seeds, or empty.
+        labels: Those of the four points, which the page changes.
     """
 
     _esm = _HERE / "view.js"
@@ -52,23 +55,24 @@ class View(anywidget.AnyWidget):
     drawing = traitlets.Dict().tag(sync=True)
     address = traitlets.Dict().tag(sync=True)
     luck = traitlets.Unicode().tag(sync=True)
+    labels = traitlets.Unicode().tag(sync=True)
 
     def __init__(self, recipe: Recipe = DEFAULT, seed: int = 0) -> None:
-        super().__init__()
+        super().__init__(labels=recipe.labels)
         self._settings = recipe, seed
         self._run: Run | None = None
         self._study: object = None
         self._turns = threading.Lock()
 
     def read(self, controls: Mapping[str, Any]) -> tuple[Recipe, int]:
-        """The recipe and the seed of the values of controls, and end the study of the run before.
+        """The recipe and the seed of controls and labels, and end the study of the run before.
 
         If they cannot be trained, `problem` is why, and the settings are those before.
         """
         with self._turns:
             self._study, self.luck = None, ""
         try:
-            self._settings = read_controls(controls)
+            self._settings = read_controls({**controls, "labels": self.labels})
             self.problem = ""
             self.status = _describe_work(self._settings[0])
         except KerasXorError as error:
@@ -102,7 +106,7 @@ class View(anywidget.AnyWidget):
             tell(f"Was it luck? Trying {_SEEDS} other seeds: {100 * steps_done // steps} %")
 
         with contextlib.suppress(_OutdatedError), _take_turn(tell):
-            tell(_describe_luck(run, report))
+            tell(_study_luck(run, report))
 
 
 @contextlib.contextmanager
@@ -118,7 +122,24 @@ def _take_turn(tell: Any) -> Iterator[None]:
         _ONE_STUDY.release()
 
 
-def _describe_luck(run: Run, report: Any) -> str:
+def describe_luck(run: Run, study: Study) -> str:
+    """How a run compares with the other seeds of a study of its recipe, in two sentences."""
+    result = study.summarize()
+    learned = 100 * result["learned"] / result["runs"]
+    low, high = (100 * end for end in result["interval"])
+    worse = np.mean(~(study.loss <= run.history["loss"][-1]))  # Also those that are nan.
+    rank = (
+        "This one diverged."
+        if run.diverged
+        else f"This one ends with a lower loss than {100 * worse:.0f} % of them."
+    )
+    return (
+        f"Of {result['runs']} other seeds, {learned:.1f} % learn "
+        f"(95 % interval {low:.1f} to {high:.1f} %). {rank}"
+    )
+
+
+def _study_luck(run: Run, report: Any) -> str:
     recipe = run.recipe
     if recipe.steps * recipe.parameters > _MOST_WORK:
         return f"Was it luck? {_SEEDS} other seeds would take minutes: use seed_study.py."
