@@ -80,10 +80,8 @@ def _find_pair(run: Run) -> str:
     points = [*zip(*TRUTH_TABLE, strict=True)]
     hidden = compute_outputs(run.recipe, [w[-1:] for w in run.weights], points)[-2][0]
     pairs = [*itertools.combinations(range(4), 2)]
-    a, b = min(
-        (pair for pair in pairs if labels[pair[0]] != labels[pair[1]]),
-        key=lambda pair: abs(last[pair[0]] - last[pair[1]]),
-    )
+    gaps = {(a, b): (labels[a] == labels[b], abs(last[a] - last[b])) for a, b in pairs}
+    a, b = min(gaps, key=lambda pair: gaps[pair])
     if abs(last[a] - last[b]) > _SAME:
         return "The loss no longer falls."
     distances = {pair: np.linalg.norm(hidden[pair[0]] - hidden[pair[1]]) for pair in pairs}

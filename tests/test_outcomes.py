@@ -61,6 +61,12 @@ def test_one_unit_is_no_reason_where_one_line_is_enough():
     assert "It may only be slow" in describe_outcome(run)
 
 
+def test_labels_of_one_class_only():
+    run = train_run(Recipe(hidden_units=2, learning_rate=0.1), 2)
+    run = dataclasses.replace(run, recipe=dataclasses.replace(run.recipe, labels="1111"))
+    assert describe_outcome(run).startswith("Not learned: 1 of 4 points are right")
+
+
 @pytest.mark.parametrize("activation", values.ACTIVATIONS)
 def test_which_activations_can_turn_back(activation):
     sums = np.linspace(-9, 9, 1801, dtype=np.float32)
