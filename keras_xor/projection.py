@@ -26,7 +26,8 @@ def project_hidden(
         lines `a * first + b * second + c = 0` where y has the sum 0, of shape `(epochs, 3)`. Both
         are float32, and nan where the network has diverged.
     """
-    hidden, kernel = hidden.astype(np.float64), kernel.astype(np.float64)
+    finite = (np.where(np.isfinite(x), x, np.nan) for x in (hidden, kernel))
+    hidden, kernel = (x.astype(np.float64) for x in finite)
     axes = np.eye(2)[None] if hidden.shape[-1] == 2 else _find_axes(hidden, kernel)
     places = hidden @ np.swapaxes(axes, 1, 2)
     weights = np.sum(axes * kernel[:, None], axis=-1)

@@ -61,7 +61,7 @@ def test_neighbouring_epochs_are_not_mirrored():
 
 def test_what_is_not_a_number_or_all_the_same():
     hidden = np.ones((3, 4, 3), np.float32)
-    hidden[1] = np.nan
+    hidden[1], hidden[1, 2:] = np.nan, np.inf
     kernel = np.array([[1.0, 2, 3], [np.nan] * 3, [0, 0, 0]])
     places, lines = project_hidden(hidden, kernel, np.zeros(3))
     np.testing.assert_allclose(places[[0, 2]], 0, atol=1e-6)
