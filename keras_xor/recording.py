@@ -30,6 +30,7 @@ def train_run(
     resume: bool = False,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     verbose: int = 0,
+    save_every: float = 5.0,
 ) -> Run:
     """Train the network of a recipe as `build_model` and `train` do, and keep its epochs.
 
@@ -40,11 +41,13 @@ def train_run(
         recipe: What to train.
         seed: Determines the initial kernels and the batches.
         file: A .npz file to keep the run in. It is written at the end, at Ctrl-C, and at the ends
-            of epochs, at most every five seconds.
+            of epochs, but not more often than `save_every` says.
         resume: Whether to continue the run in `file`, if there is one, to the same bits as without
             a break. The recipe may have more epochs now.
         callbacks: See `train`. What they do to the weights at the end of training is not kept.
         verbose: See `train`.
+        save_every: Seconds between two saves of the file, or more if a save takes long; 0 saves
+            at the end of every epoch.
 
     Returns:
         The run, also if it diverged. Then `file` is left as it was, or removed if it has this run.
@@ -56,7 +59,7 @@ def train_run(
     with _borrow_model(recipe, seed, reuse=not callbacks) as model:
         if run:
             run.restore(model)
-        recorder = _Recorder(recipe, seed, file, run)
+        recorder = _Recorder(recipe, seed, file, run, save_every)
         with contextlib.suppress(DivergedError):  # The run has it.
             try:
                 train(
@@ -118,7 +121,14 @@ class _Recorder(keras.callbacks.Callback):
     These epochs are the multiples of a power of two, so a resumed run keeps the same ones.
     """
 
-    def __init__(self, recipe: Recipe, seed: int, file: str | Path | None, run: Run | None) -> None:
+    def __init__(
+        self,
+        recipe: Recipe,
+        seed: int,
+        file: str | Path | None,
+        run: Run | None,
+        save_every: float,
+    ) -> None:
         super().__init__()
         self._recipe, self._seed = recipe, seed
         self._file: Any = file
@@ -129,7 +139,7 @@ class _Recorder(keras.callbacks.Callback):
         self._weights = dict(kept)
         self._optimizer_variables = run.optimizer_variables if run else []
         self._in_file, self._resumed = False, run is not None
-        self._throttle = Throttle()
+        self._throttle = Throttle(save_every)
 
     def on_train_begin(self, logs: Any = None) -> None:
         if not self._weights:

@@ -2,6 +2,7 @@
 
 import contextlib
 import csv
+import gc
 import os
 import resource
 import runpy
@@ -70,8 +71,13 @@ def somebody():
     return acting
 
 
+def pytest_collection_finish(session):
+    gc.collect()
+    gc.freeze()  # Scripts that fail collect garbage, among all that was imported.
+
+
 def pytest_addoption(parser):
-    parser.addoption("--kills", type=int, default=6, help="kills of training processes")
+    parser.addoption("--kills", type=int, default=4, help="kills of training processes")
 
 
 @pytest.fixture(scope="session")

@@ -21,9 +21,9 @@ import keras_xor
 from keras_xor import KerasXorError, Recipe, cli, playground, values
 from keras_xor.data import TRUTH_TABLE
 from keras_xor.outcomes import describe_outcome
-from keras_xor.playground import presets, view
+from keras_xor.playground import presets
 from keras_xor.recipe import DEFAULT
-from keras_xor.recording import _list_idle_models, has_program, train_run
+from keras_xor.recording import has_program, train_run
 from keras_xor.run import compute_outputs
 
 SHORT = Recipe(steps_per_epoch=20, epochs=3)
@@ -55,7 +55,7 @@ def trained_anew(recipe, seed):
     return model.get_weights()
 
 
-@pytest.mark.parametrize("optimizer", values.OPTIMIZERS)
+@pytest.mark.parametrize("optimizer", ["adam", "muon"])
 def test_a_run_is_that_of_a_new_model_to_the_last_bit(optimizer):
     recipe = dataclasses.replace(SHORT, optimizer=optimizer, learning_rate=0.05)
     train_run(recipe, 1)  # Leaves a model, and the state of its optimizer.
@@ -73,10 +73,7 @@ def test_the_same_seed_starts_from_the_same_weights():
         "learning_rate": 1,
         "optimizer": "adam",
         "activation": "relu",
-        "loss": "mean_squared_error",
         "batch_size": 4,
-        "steps_per_epoch": 5,
-        "epochs": 1,
     }
     recipes = [dataclasses.replace(SHORT, **{name: value}) for name, value in changes.items()]
     first = [weight[0] for weight in train_run(SHORT, 3).weights]
@@ -242,7 +239,7 @@ def test_lessons():
 
 def test_lessons_are_true_of_other_seeds():
     settings = {title: setting for title, (setting, *_) in playground.LESSONS.items()}
-    settings |= {"fast": "activation=sigmoid learning_rate=0.1", "five": "learning_rate=5"}
+    settings |= {"fast": "activation=sigmoid learning_rate=0.1"}
     studies = keras_xor.sweep([*map(presets.make_recipe, settings.values())], seeds=200)
     learned = dict(zip(settings, (study.learned.sum() for study in studies), strict=True))
     assert learned["One line"] > 180
@@ -251,7 +248,6 @@ def test_lessons_are_true_of_other_seeds():
     assert learned["Only slow"] < 10
     assert learned["Too fast"] < 20
     assert learned["fast"] == 200
-    assert learned["five"] > 190
 
 
 def test_reports():
@@ -296,12 +292,10 @@ PLAIN = [
         **{"hidden_units": (3, 4), "kernel_initializer": "he_normal", "optimizer": "muon"},
         **{"batch_size": 5, "epochs": 1, "steps_per_epoch": 50, "labels": "0001", "noise": 0.1},
     ),
-    Recipe(data="shuffled", batch_size=3, optimizer="adam", epochs=1, steps_per_epoch=50),
     Recipe(
         **{"data": "shuffled", "batch_size": 9, "momentum": 0.9, "nesterov": True},
         **{"epochs": 1, "steps_per_epoch": 50, "loss": "mean_squared_error"},
     ),
-    Recipe(batch_size=70, optimizer="rmsprop", momentum=0.5, epochs=1, steps_per_epoch=20),
 ]
 
 
@@ -387,9 +381,12 @@ def test_the_study_of_the_view():
     widget = playground.View()
     run = show(widget, SHORT)
     widget.study(run)
-    assert widget.luck == playground.describe_luck(run, keras_xor.seed_study(SHORT, 200))
-    show(widget, SHORT, 1)
+    study = keras_xor.seed_study(SHORT, 200)
+    assert widget.luck == playground.describe_luck(run, study)
+    run = show(widget, SHORT, 1)
     assert widget.luck == ""
+    widget.study(run, None)  # It serves other seeds too.
+    assert widget.luck == playground.describe_luck(run, study)
 
 
 def test_a_study_ends_when_there_is_another_run():
@@ -418,7 +415,7 @@ def wait_until(condition):
         time.sleep(0.05)
 
 
-def test_one_study_at_a_time(monkeypatch):
+def test_one_study_at_a_time():
     at_once, most = 0, 0
 
     def study(*args, **options):
@@ -430,9 +427,14 @@ def test_one_study_at_a_time(monkeypatch):
         return rows
 
     rows = keras_xor.seed_study(SHORT, 3)
-    monkeypatch.setattr(view, "seed_study", study)
-    widgets = [playground.View() for _ in range(3)]
-    in_threads(*(functools.partial(widget.study, show(widget, SHORT)) for widget in widgets))
+    widgets = [playground.View() for _ in range(2)]
+    recipes = [dataclasses.replace(SHORT, learning_rate=rate) for rate in (0.2, 0.3)]
+    in_threads(
+        *(
+            functools.partial(widget.study, show(widget, recipe), study)
+            for widget, recipe in zip(widgets, recipes, strict=True)
+        )
+    )
     assert most == 1
     assert all(widget.luck.startswith("Of 3 other seeds") for widget in widgets)
 
@@ -458,14 +460,13 @@ def test_a_recipe_that_a_study_cannot_train(recipe, sentence):
     assert widget.luck.startswith(sentence)
 
 
-def test_a_study_that_fails(monkeypatch):
+def test_a_study_that_fails():
     def fail(*args, **options):
         raise MemoryError("no memory")
 
     widget = playground.View()
-    run = show(widget, SHORT)
-    monkeypatch.setattr(view, "seed_study", fail)
-    widget.study(run)
+    run = show(widget, dataclasses.replace(SHORT, learning_rate=0.4))
+    widget.study(run, fail)
     assert widget.luck == "Keras cannot train this: MemoryError: no memory"
 
 
@@ -475,7 +476,7 @@ def test_threads_train_the_same_recipe_at_once():
     def train(seed):
         runs_of_threads[seed] = [train_run(SHORT, seed) for _ in range(3)]
 
-    in_threads(*(functools.partial(train, seed) for seed in range(4)))
+    in_threads(*(functools.partial(train, seed) for seed in range(2)))
     for seed, found in runs_of_threads.items():
         for run in found:
             for weight, expected in zip(run.weights, trained_anew(SHORT, seed), strict=True):
@@ -483,12 +484,11 @@ def test_threads_train_the_same_recipe_at_once():
 
 
 def test_programs_are_forgotten_in_turn():
-    _list_idle_models.cache_clear()
     tiny = dataclasses.replace(SHORT, steps_per_epoch=1)
     recipes = [dataclasses.replace(tiny, batch_size=size) for size in (1, 2)]
     for recipe in recipes:
         train_run(recipe)
-    for size in range(3, 33):  # With these two, one more than are kept.
+    for size in range(3, 33):  # With these two, as many as are kept.
         has_program(dataclasses.replace(tiny, batch_size=size))
     assert has_program(recipes[0])
     has_program(dataclasses.replace(tiny, batch_size=33))

@@ -6,12 +6,12 @@ import re
 import signal
 import subprocess
 import sys
-import time
 
 import keras
 import numpy as np
 import pytest
 from conftest import ROOT, one_line
+from forked import run_script
 
 import keras_xor
 from keras_xor import Recipe
@@ -29,23 +29,17 @@ TRUTH = np.array([0, 1, 1, 0])
     "recipe",
     [
         Recipe(),
-        Recipe(hidden_units=2, activation="sigmoid", learning_rate=0.3, epochs=2),
-        Recipe(activation="relu", epochs=3, steps_per_epoch=997, batch_size=5),
+        Recipe(activation="relu", epochs=3, steps_per_epoch=997, batch_size=5, learning_rate=0.3),
         Recipe(hidden_units="4x3", optimizer="adam", loss="mse", epochs=1),
-        Recipe(momentum=0.9, nesterov=True, loss="mean_absolute_error", epochs=1),
-        Recipe(optimizer="rmsprop", momentum=0.5, kernel_initializer="he_normal", epochs=1),
-        Recipe(optimizer="adamw", kernel_initializer="zeros", epochs=1),
-        Recipe(optimizer="ftrl", kernel_initializer="orthogonal", epochs=1),
-        Recipe(optimizer="adagrad", batch_size=1, epochs=1),
-        Recipe(optimizer="nadam", loss="hinge", batch_size=1_000, epochs=1, steps_per_epoch=300),
-        Recipe(optimizer="lion", learning_rate=1e-3, loss="squared_hinge", epochs=1),
-        Recipe(optimizer="adafactor", epochs=1, steps_per_epoch=200),
-        Recipe(optimizer="muon", epochs=1, steps_per_epoch=200),
-        Recipe(data="shuffled", optimizer="adam", epochs=1, labels="0001"),
+        Recipe(optimizer="ftrl", kernel_initializer="orthogonal", epochs=1, batch_size=1),
+        Recipe(
+            optimizer="adafactor", loss="hinge", batch_size=1_000, epochs=1, steps_per_epoch=200
+        ),
         Recipe(data="shuffled", batch_size=3, learning_rate=0.5, epochs=2, steps_per_epoch=333),
-        Recipe(noise=0.2, learning_rate=0.5, epochs=1, steps_per_epoch=300, labels="0111"),
-        Recipe(noise=0.1, data="shuffled", batch_size=1, epochs=1, steps_per_epoch=300),
-        Recipe(noise=0.1, loss="hinge", batch_size=3, epochs=1, steps_per_epoch=100),
+        Recipe(
+            **{"noise": 0.1, "data": "shuffled", "batch_size": 1, "labels": "0111"},
+            **{"epochs": 1, "steps_per_epoch": 300, "momentum": 0.9, "nesterov": True},
+        ),
     ],
 )
 def test_a_run_is_that_of_train(recipe):
@@ -65,17 +59,15 @@ def test_steps_to_learn(noise):
     recipe = Recipe(epochs=90, steps_per_epoch=1, batch_size=8, learning_rate=0.5, noise=noise)
     study = seed_study(recipe, seeds=9, seed=1)
     for seed, steps_to_learn in zip(study.seed.tolist(), study.steps_to_learn, strict=True):
-        model, run = keras_xor.build_model(recipe), keras_xor.train_run(recipe, seed)
-        wrong = [0]
-        for step in range(1, 91):
-            model.set_weights([weight[step] for weight in run.weights])
-            if np.any((keras_xor.predict(model, *TRUTH_TABLE) > 0.5) != TRUTH):
-                wrong.append(step)
-        assert steps_to_learn == (0 if wrong[-1] == 90 else wrong[-1] + 1)
+        w1, b1, w2, b2 = (w.astype(float) for w in keras_xor.train_run(recipe, seed).weights)
+        hidden = np.tanh(np.transpose(TRUTH_TABLE) @ w1 + b1[:, None])
+        right = (((hidden @ w2)[..., 0] + b2 > 0) == TRUTH).all(axis=1)
+        wrong = max(step for step in range(91) if step == 0 or not right[step])
+        assert steps_to_learn == (0 if wrong == 90 else wrong + 1)
     assert {*study.learned.tolist()} == {True, False}
 
 
-@pytest.mark.parametrize("name", ["glorot_uniform", "he_normal", "orthogonal", "ones", "identity"])
+@pytest.mark.parametrize("name", ["glorot_uniform", "orthogonal", "ones"])
 def test_the_initial_weights_are_those_of_the_initializer(name):
     recipe = Recipe(kernel_initializer=name, hidden_units=(3, 2))
     seeds = [7, 2**31]
@@ -87,7 +79,7 @@ def test_the_initial_weights_are_those_of_the_initializer(name):
             np.testing.assert_array_equal(weights[run], weight)
 
 
-@pytest.mark.parametrize("rate", [1e7, 1e30, 3e38])
+@pytest.mark.parametrize("rate", [1e7, 3e38])
 def test_a_run_that_train_calls_diverged_has_not_learned(rate):
     recipe = Recipe(learning_rate=rate, epochs=2, steps_per_epoch=50)
     study = seed_study(recipe, seeds=4)
@@ -128,9 +120,6 @@ fourth = compiled()
 model.compile(optimizer="adam", loss="mse", jit_compile=True)
 keras_xor.train(model, recipe)
 fifth = compiled()
-for units in range(1, 7):
-    small = keras_xor.Recipe(hidden_units=units, epochs=1, steps_per_epoch=1)
-    keras_xor.seed_study(small, seeds=1)
 print(0 < first == second < third == fourth < fifth)
 """
 
@@ -227,21 +216,20 @@ def test_shuffled_data_against_an_independent_study():
         **{"hidden_units": 4, "activation": "relu", "optimizer": "adam", "learning_rate": 0.001},
         **{"data": "shuffled", "epochs": 1},
     )
-    ours, theirs = seed_study(recipe, seeds=2_000).learned.mean(), full_batches_in_numpy(2_000, 5)
-    deviation = math.sqrt(2 * theirs * (1 - theirs) / 2_000)
+    ours, theirs = seed_study(recipe, seeds=1_000).learned.mean(), full_batches_in_numpy(1_000, 5)
+    deviation = math.sqrt(2 * theirs * (1 - theirs) / 1_000)
     assert 0.4 < theirs < 0.6
     assert abs(ours - theirs) < 3.5 * deviation
 
 
-def test_one_unit_learns_and_but_not_xor():
+def test_one_unit_learns_and_but_not_xnor():
     recipe = {"hidden_units": 1, "learning_rate": 0.5}
     learned = {
         labels: seed_study(Recipe(**recipe, labels=labels), seeds=50).learned.sum()
-        for labels in ("0001", "0111", "1110", "1000", "0110", "1001")
+        for labels in ("0001", "1001")
     }
-    *separable, xor, xnor = learned.values()
-    assert min(separable) >= 40
-    assert (xor, xnor) == (0, 0)
+    assert learned["0001"] >= 40
+    assert learned["1001"] == 0
 
 
 def test_what_cannot_learn_is_reported_as_it_is():
@@ -420,30 +408,19 @@ def test_script_tells_of_runs_that_diverged(script):
 
 
 @pytest.mark.parametrize("option", ["--csv", "--to-file"])
-def test_script_sees_an_unwritable_target_first(script, monkeypatch, tmp_path, option):
+def test_script_sees_an_unwritable_target_first(script, tmp_path, option):
     file = tmp_path / {"--csv": "a.csv", "--to-file": "a.png"}[option]
     file.mkdir()
-    monkeypatch.setattr(keras_xor, "sweep", None)
-    status, output, errors = script("seed_study.py", option, file)
+    rates = ("--learning-rate", 0.1, 0.2)  # It prints a line when the first is done.
+    status, output, errors = script("seed_study.py", *rates, option, file)
     assert (status, output) == (1, "")
     assert "(it is a folder): choose another file" in one_line(errors)
-    with pytest.raises(TypeError, match="'NoneType' object is not callable"):
-        script("seed_study.py")  # So without that, the study would have started.
 
 
 def test_ctrl_c_ends_a_study_of_hours(tmp_path):
-    options = ("--seeds", "1000000", "--csv", "a.csv")
-    process = subprocess.Popen(
-        [sys.executable, ROOT / "scripts" / "seed_study.py", *options],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        cwd=tmp_path,
-    )
-    while not (tmp_path / "a.csv").exists():
-        assert process.poll() is None
-        time.sleep(0.1)
+    process = run_script("seed_study.py", "--seeds", 1_000_000, "--csv", "a.csv", cwd=tmp_path)
+    process.wait_until((tmp_path / "a.csv").exists)
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=30)
-    assert process.returncode == 130
+    status, _, errors = process.wait()
+    assert status == 130
     assert re.search("interrupted: continue with .* --resume$", one_line(errors))

@@ -89,17 +89,16 @@ def _reporting(path: str | Path) -> Iterator[None]:
 
 
 class Throttle:
-    """Limits saving to once every few seconds, and to a 25th of the time."""
+    """Limits saving to once every some seconds, and longer if a save takes over 0.2 seconds."""
 
-    seconds = 5.0
-
-    def __init__(self) -> None:
-        self._due = time.monotonic() + self.seconds
+    def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._seconds, self._clock = seconds, clock
+        self._due = clock() + seconds
 
     def __call__(self, save: Callable[[], None]) -> None:
         """Call `save()` if it is time to."""
-        start = time.monotonic()
+        start = self._clock()
         if start >= self._due:
             save()
-            end = time.monotonic()
-            self._due = end + max(self.seconds, 25 * (end - start))
+            end = self._clock()
+            self._due = end + self._seconds * max(1, 5 * (end - start))

@@ -3,7 +3,7 @@
 import contextlib
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ _SEEDS = 200
 _MOST_WORK = 5e7  # Steps times weights of a run; its study takes up to a minute.
 _MANY_STEPS = 50_000  # They take some tenths of a second.
 _ONE_STUDY = threading.Lock()  # At a time: a study uses all cores.
+_STUDIES: dict[Recipe, Study] = {}  # Those of a recipe serve all its seeds.
 
 
 class _OutdatedError(Exception):
@@ -87,10 +88,11 @@ class View(anywidget.AnyWidget):
             self.address = make_query(run.recipe, run.seed)
             self.status = ""
 
-    def study(self, run: Run) -> None:
+    def study(self, run: Run, train: Callable[..., Study] = seed_study) -> None:
         """Set `luck` to how a run compares with 200 other seeds, after a second of rest.
 
-        This ends early when `read` or `study` is called in another thread.
+        This ends early when `read` or `study` is called in another thread. `train` is called as
+        `seed_study` is.
         """
         if self.problem or run is not self._run:
             return
@@ -106,7 +108,7 @@ class View(anywidget.AnyWidget):
             tell(f"Was it luck? Trying {_SEEDS} other seeds: {100 * steps_done // steps} %")
 
         with contextlib.suppress(_OutdatedError), _take_turn(tell):
-            tell(_study_luck(run, report))
+            tell(_study_luck(run, train, report))
 
 
 @contextlib.contextmanager
@@ -139,12 +141,14 @@ def describe_luck(run: Run, study: Study) -> str:
     )
 
 
-def _study_luck(run: Run, report: Any) -> str:
+def _study_luck(run: Run, train: Callable[..., Study], report: Any) -> str:
     recipe = run.recipe
     if recipe.steps * recipe.parameters > _MOST_WORK:
         return f"Was it luck? {_SEEDS} other seeds would take minutes: use seed_study.py."
     try:
-        return describe_luck(run, seed_study(recipe, _SEEDS, on_progress=report))
+        if recipe not in _STUDIES:
+            _STUDIES[recipe] = train(recipe, _SEEDS, on_progress=report)
+        return describe_luck(run, _STUDIES[recipe])
     except _OutdatedError:
         raise
     except Exception as error:  # In a thread, nobody would see it.

@@ -14,7 +14,7 @@ from keras_xor.training import choose_steps_per_execution
 
 _STEPS = 1_000  # At most, in a call of a program
 _LARGE_STUDY = 16  # Chunks, from which on they grow
-RUNS = 256, 512  # About how many are in a chunk: more are faster, but for fewer cores
+_RUNS = 256, 512  # About how many are in a chunk: more are faster, but for fewer cores
 _MOST_NUMBERS = 2**22  # Weights and activations of a chunk, or numbers drawn at once
 _MOST_WORK = 2**26  # Weights of a chunk, times the steps that it trains at once
 
@@ -46,15 +46,20 @@ class Chunk(NamedTuple):
 
 
 def make_chunks(
-    recipes: Sequence[Recipe], networks: Sequence[Network], seeds: list[int]
+    recipes: Sequence[Recipe],
+    networks: Sequence[Network],
+    seeds: list[int],
+    chunk_size: int | None = None,
 ) -> list[Chunk]:
-    """Divide the runs of a sweep into chunks, in the same way for any number of cores."""
+    """Divide the runs of a sweep into chunks, in the same way for any number of cores.
+
+    Each has at most `chunk_size` runs. The default is what trains fast and fits into memory.
+    """
     chunks = []
     for cell, (recipe, network) in enumerate(zip(recipes, networks, strict=True)):
         numbers = max(4 * network.parameters, _count_numbers(recipe, network))
-        most = max(
-            1, min(max(len(seeds) // _LARGE_STUDY, RUNS[0]), RUNS[1], _MOST_NUMBERS // numbers)
-        )
+        fast = min(max(len(seeds) // _LARGE_STUDY, _RUNS[0]), _RUNS[1])
+        most = chunk_size or max(1, min(fast, _MOST_NUMBERS // numbers))
         size = math.ceil(len(seeds) / math.ceil(len(seeds) / most))
         for first in range(0, len(seeds), size):
             chunks.append(Chunk(cell, recipe, network, seeds[first : first + size], size))

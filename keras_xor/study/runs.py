@@ -38,6 +38,7 @@ def sweep(
     resume: bool = False,
     verbose: int = 0,
     executor: concurrent.futures.Executor | None = None,
+    chunk_size: int | None = None,
     on_progress: Callable[[int, int], object] = lambda steps_done, steps: None,
 ) -> list[Study]:
     """Study many recipes, each with the same seeds, on all cores.
@@ -61,6 +62,8 @@ def sweep(
         resume: Whether to continue the unfinished sweep of `file`, if there is one.
         verbose: 1 draws a progress bar of the steps of all runs, 2 prints a line per recipe.
         executor: Trains in place of threads, such as `distributed.Client(...).get_executor()`.
+        chunk_size: The most runs that are trained together, and appear in `file` together. The
+            default is some hundreds, fewer for large models.
         on_progress: Called in this thread, at the start and every now and then, with the steps done
             and the steps there are, of all runs. An exception that it raises ends the study.
 
@@ -71,7 +74,7 @@ def sweep(
     name, networks = _make_networks(recipes, model, x, y)
     names = networks[0].points.names
     run_seeds = np.array(random.Random(int(seed)).sample(range(2**32), seeds))
-    chunks = make_chunks(recipes, networks, run_seeds.tolist())
+    chunks = make_chunks(recipes, networks, run_seeds.tolist(), chunk_size)
     rows = RowsFile(file, name, names) if file is not None else None
     restored = rows.restore(chunks, resume) if rows else []
     old, new = chunks[: len(restored)], chunks[len(restored) :]
