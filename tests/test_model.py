@@ -47,7 +47,7 @@ def test_compiled_as_the_guide_does():
 
 def test_initial_weights_follow_glorot():
     kernels, biases = [], []
-    for seed in range(200):
+    for seed in range(100):
         hidden, hidden_bias, output, output_bias = keras_xor.build_model(seed=seed).get_weights()
         kernels.append(np.append(hidden / np.sqrt(6 / 10), output / np.sqrt(6 / 9)))
         biases.append(np.append(hidden_bias, output_bias))
@@ -57,7 +57,7 @@ def test_initial_weights_follow_glorot():
     assert abs(kernels.mean()) < 4 / np.sqrt(3 * kernels.size)
     assert kernels.var() == pytest.approx(1 / 3, rel=0.05)
     correlations = np.corrcoef(kernels.T)[np.triu_indices(24, k=1)]
-    assert np.abs(correlations).max() < 5 / np.sqrt(200)
+    assert np.abs(correlations).max() < 5 / np.sqrt(100)
 
 
 @pytest.mark.parametrize("activation", ["tanh", "relu", "sigmoid"])

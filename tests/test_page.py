@@ -20,6 +20,7 @@ import pytest
 import websockets.sync.client
 from axe_playwright_python.sync_playwright import Axe
 from conftest import ROOT, check_files, one_line
+from forked import run_script
 from playwright.sync_api import expect, sync_playwright
 
 import keras_xor
@@ -208,8 +209,8 @@ def context(browser):
     return browser.new_context(viewport={"width": 1280, "height": 900})
 
 
-@pytest.fixture
-def page(context, address):
+@contextlib.contextmanager
+def new_page(context, address):
     page = Page(context.new_page(), address)
     yield page
     hosts = {urllib.parse.urlsplit(url).netloc for url in page.requests}
@@ -218,8 +219,22 @@ def page(context, address):
     page.tab.close()
 
 
-def test_the_first_page(page):
-    run = page.open()
+@pytest.fixture
+def page(context, address):
+    with new_page(context, address) as page:
+        yield page
+
+
+@pytest.fixture(scope="module")
+def guide(context, address):
+    """The guide's recipe, in one tab for all tests that leave the settings as they are."""
+    with new_page(context, address) as page:
+        page.open()
+        yield page
+
+
+def test_the_first_page(guide):
+    page, run = guide, run_of("")
     page.check(run)
     expect(page.tab).to_have_title("Modeling XOR with a neural network")
     expect(page.outcome).to_have_text("Learned: all four points are right after 5,000 steps.")
@@ -256,16 +271,6 @@ def test_the_first_page(page):
     assert len(seen) > 5
     page.check(run)
     assert len(page.requests) == asked
-    # At epoch 0, another rate leaves the first weights as they are.
-    page.epoch.focus()
-    page.tab.keyboard.press("Home")
-    first, pixels = page.probabilities(), page.pixels()
-    model = keras_xor.build_model(seed=0)
-    assert first == pytest.approx(keras_xor.predict(model, *TRUTH_TABLE).tolist(), abs=1.1e-5)
-    page.press("learning rate", "ArrowRight")
-    expect(page.tab).to_have_url(re.compile("learning_rate=0.02"))
-    assert page.probabilities() == first
-    np.testing.assert_array_equal(page.pixels(), pixels)
 
 
 def test_every_control_trains_anew(page):
@@ -337,17 +342,6 @@ def test_lessons(page):
     assert run.steps_to_learn
     assert find_together(page.hidden_space()[0]) == [(3, 0)]  # Both have the label 0.
 
-    open_lesson(page, "Only slow")
-    expect(page.outcome).to_contain_text("It may only be slow: try a larger learning rate")
-    page.press("learning rate", *["ArrowRight"] * 3)
-    run = page.wait_for("activation=sigmoid&learning_rate=0.1")
-    assert run.steps_to_learn
-    page.check(run)
-
-    open_lesson(page, "Too fast")
-    expect(page.outcome).to_contain_text("All four points get the same answer")
-    assert len(find_together(page.hidden_space()[0])) == 6
-
 
 def test_the_dashed_line_follows_any_direction(page):
     page.open("activation=relu&hidden_units=2&learning_rate=0.1&seed=1")
@@ -371,8 +365,8 @@ def test_the_dashed_line_follows_any_direction(page):
         assert 0.3 < part.mean() <= 1
 
 
-def test_figures_under_the_pointer_and_the_focus(page):
-    run = page.open()
+def test_figures_under_the_pointer_and_the_focus(guide):
+    page, run = guide, run_of("")
     kernel, bias, output_kernel, _ = (weight[-1] for weight in run.weights)
     readout = page.tab.locator(".readout")
     units = page.tab.locator(".unit")
@@ -406,7 +400,7 @@ def test_figures_under_the_pointer_and_the_focus(page):
 
 
 def test_a_link_opens_the_same_page_in_another_tab(page):
-    query = "hidden_units=4&seed=4123456789&learning_rate=0.123&steps_per_epoch=100"
+    query = "seed=4123456789&learning_rate=0.123"
     run = page.open(query)
     other = Page(page.tab.context.new_page(), page.address)
     other.tab.goto(page.tab.url)
@@ -435,9 +429,23 @@ def test_an_address_that_is_wrong_and_the_run_before(page):
     expect(page.tab.get_by_text("hidden_units must be a whole number")).to_be_visible()
     before = page.wait_for("")
     page.check(before)
-    # Another rate draws the run before as a grey curve, on the same scale.
     curve = page.tab.locator(".curve")
     expect(curve.locator("path.ghost")).to_have_attribute("d", "")
+    # At epoch 0, another rate leaves the first weights as they are.
+    page.epoch.focus()
+    page.tab.keyboard.press("Home")
+    first, pixels = page.probabilities(), page.pixels()
+    model = keras_xor.build_model(seed=0)
+    assert first == pytest.approx(keras_xor.predict(model, *TRUTH_TABLE).tolist(), abs=1.1e-5)
+    page.press("learning rate", "ArrowRight")
+    expect(page.tab).to_have_url(re.compile("learning_rate=0.02"))
+    assert page.probabilities() == first
+    np.testing.assert_array_equal(page.pixels(), pixels)
+    page.tab.keyboard.press("ArrowLeft")
+    expect(page.tab).not_to_have_url(re.compile("learning_rate"))
+    page.epoch.focus()
+    page.tab.keyboard.press("End")
+    # Another rate draws the run before as a grey curve, on the same scale.
     page.press("learning rate", "End")
     run = page.wait_for("learning_rate=50")
     most = max(run.history["loss"])
@@ -448,15 +456,16 @@ def test_an_address_that_is_wrong_and_the_run_before(page):
 
 
 def test_an_error_is_shown_and_overcome(page):
-    page.open("steps_per_epoch=100&momentum=0.5")
+    page.open("momentum=0.5")
     page.choose("optimizer", "adam")
     expect(page.outcome).to_have_text(
         "Adam has no momentum: leave it out, or use sgd, rmsprop or muon. "
         "Until then, this is the run before."
     )
     assert page.tab.locator(".panes").evaluate("(e) => getComputedStyle(e).opacity") == "0.35"
-    page.choose("optimizer", "rmsprop")
-    page.check(page.wait_for("steps_per_epoch=100&momentum=0.5&optimizer=rmsprop"))
+    page.choose("optimizer", "sgd")
+    page.press("seed", "ArrowRight")
+    page.check(page.wait_for("momentum=0.5&seed=1"))
 
 
 def test_luck_and_the_newest_setting(page):
@@ -469,9 +478,9 @@ def test_luck_and_the_newest_setting(page):
 
 
 def test_take_it_along(page, tmp_path):
-    run = page.open("steps_per_epoch=100&seed=3")
-    expect(page.tab.get_by_text("scripts/train.py --steps-per-epoch 100 --seed 3")).to_be_visible()
-    expect(page.tab.get_by_text("recipe = keras_xor.Recipe(steps_per_epoch=100)")).to_be_visible()
+    run = page.open("learning_rate=0.1&seed=3")
+    expect(page.tab.get_by_text("scripts/train.py --learning-rate 0.1 --seed 3")).to_be_visible()
+    expect(page.tab.get_by_text("recipe = keras_xor.Recipe(learning_rate=0.1)")).to_be_visible()
     for name, label in playground.FILES.items():
         with page.tab.expect_download() as download:
             page.tab.locator("marimo-download").filter(has_text=label).locator("a").click()
@@ -619,8 +628,8 @@ def test_the_websocket_takes_the_token(address, token):
     assert got == token
 
 
-def test_a_page_of_another_site_cannot_read_or_drive_it(page):
-    page.open("steps_per_epoch=100")  # Now the browser has the cookie.
+def test_a_page_of_another_site_cannot_read_or_drive_it(guide):
+    page = guide  # The browser has the cookie.
     own = urllib.parse.urlsplit(page.address).netloc
     stranger = page.tab.context.new_page()
     stranger.route("http://example.com/", lambda route: route.fulfill(body="another site"))
@@ -649,14 +658,13 @@ def test_it_listens_on_this_machine_only(address):
 
 
 def test_a_second_server_and_ctrl_c(page):
-    page.open("steps_per_epoch=100")
+    page.open()
     with serving("--port", "0") as (process, address):
-        long = "steps_per_epoch=2000&epochs=50"
         other = Page(page.tab.context.new_page(), address)
-        other.open(long)
-        for each, query in ((page, "steps_per_epoch=100"), (other, long)):
+        other.open()
+        for each in (page, other):
             each.press("seed", "ArrowRight")  # Each server has a cookie of its own.
-            each.check(each.wait_for(f"{query}&seed=1"))
+            each.check(each.wait_for("seed=1"))
         expect(other.luck).to_contain_text("Trying 200 other seeds", timeout=20_000)
         # On Linux, where the system tells of processes that the server started.
         tasks = Path(f"/proc/{process.pid}/task").iterdir()
@@ -682,31 +690,20 @@ def test_no_such_port(script, port):
 
 
 @pytest.mark.parametrize("package", ["marimo", "anywidget"])
-def test_without_the_extra(package):
-    code = (
-        f"import runpy, sys; sys.modules[{package!r}] = None; sys.argv = [{str(SCRIPT)!r}]; "
-        f"runpy.run_path({str(SCRIPT)!r}, run_name='__main__')"
-    )
-    result = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60
-    )
-    assert result.returncode == 1
-    assert one_line(result.stderr) == (
+def test_without_the_extra(tmp_path, package):
+    missing = f"import sys; sys.modules[{package!r}] = None"
+    status, _, errors = run_script("playground.py", cwd=tmp_path, before=missing).wait()
+    assert status == 1
+    assert one_line(errors) == (
         f"playground.py: the page needs {package}, which is not installed: run pip install -e "
         '".[notebook]"'
     )
 
 
 def test_the_guide_is_a_program(tmp_path):
-    result = subprocess.run(
-        [sys.executable, ROOT / "scripts" / "guide.py"],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        cwd=tmp_path,
-    )
-    assert (result.returncode, result.stderr) == (0, "")
-    *_, predictions, outcome, luck = result.stdout.splitlines()
+    status, output, errors = run_script("guide.py", cwd=tmp_path).wait()
+    assert (status, errors) == (0, "")
+    *_, predictions, outcome, luck = output.splitlines()
     run = keras_xor.train_run()
     values = [float(y) for y in re.findall(r"[\d.]+", predictions)]
     assert values == pytest.approx(run.predictions[-1].tolist(), abs=1e-6)

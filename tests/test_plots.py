@@ -97,7 +97,7 @@ def test_a_picture_that_cannot_be_drawn_leaves_the_old_one(model, tmp_path, monk
     assert list(tmp_path.iterdir()) == [file]
 
 
-@pytest.mark.parametrize("suffix", ["png", "svg", "pdf"])
+@pytest.mark.parametrize("suffix", ["png"])
 @pytest.mark.usefixtures("dot")
 def test_a_full_disk(script, tmp_path, suffix):
     file = tmp_path / f"a.{suffix}"
@@ -178,8 +178,8 @@ def test_surface_by_epoch_against_the_models(run):
 
 
 def test_of_a_long_run_few_epochs_are_drawn(run):
-    weights = [np.repeat(weight, 100, axis=0) for weight in run.weights]
-    long = dataclasses.replace(run, weights=weights, epochs=np.arange(1_100))
+    weights = [np.repeat(weight, 20, axis=0) for weight in run.weights]
+    long = dataclasses.replace(run, weights=weights, epochs=np.arange(220))
     for draw, resolution, count in (
         (plots.plot_surface_by_epoch, 2, 51),
         (plots.plot_surface_by_epoch, 100, 15),
@@ -189,7 +189,7 @@ def test_of_a_long_run_few_epochs_are_drawn(run):
     ):
         grid, _ = parts(draw(long, resolution))
         epochs = sorted({row["epoch"] for row in grid})
-        assert (len(epochs), epochs[0], epochs[-1]) == (count, 0, 1099)
+        assert (len(epochs), epochs[0], epochs[-1]) == (count, 0, 219)
         assert max(np.diff(epochs)) - min(np.diff(epochs)) <= 1
         assert len(grid) <= 150_000
 

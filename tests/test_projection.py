@@ -22,7 +22,7 @@ def project(**fields):
     return run, hidden, predictions[..., 0], places, lines
 
 
-@pytest.mark.parametrize("units", [1, 2, 3, 8, (2, 5), (8, 2)])
+@pytest.mark.parametrize("units", [1, 2, 8, (2, 5)])
 def test_the_line_is_where_the_prediction_is_half(units):
     _, _, predictions, places, lines = project(hidden_units=units)
     sums = np.sum(places * lines[:, None, :2], axis=-1) + lines[:, None, 2]
