@@ -11,8 +11,7 @@ from conftest import ROOT
 import keras_xor
 from keras_xor import values
 
-FOLDERS = "", "scripts", "tests", "keras_xor/files", "keras_xor/playground", "keras_xor/study"
-READMES = [ROOT / folder / "README.md" for folder in FOLDERS]
+READMES = [ROOT / "README.md", *ROOT.glob("[!.]*/**/README.md")]
 SCRIPTS = (ROOT / "scripts" / "README.md").read_text(encoding="utf-8")
 
 
@@ -106,6 +105,12 @@ def test_the_names_in_the_readmes():
                 if name in ("py", "git"):
                     break
                 found = getattr(found, name)
+
+
+def test_the_second_command_is_checked():
+    command = 'python3 -m venv .venv && .venv/bin/pip install -e ".[dev]" && .venv/bin/pytest'
+    assert f"\n{command}\n" in (ROOT / "README.md").read_text(encoding="utf-8")
+    assert f"\n{command} || exit\n" in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
 
 
 def test_the_readme_is_short():
