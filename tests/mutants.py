@@ -1,0 +1,111 @@
+"""Apply small faults to the package, one at a time, and print those that the tests do not find.
+
+Run it by hand, from the root of a clean checkout: python tests/mutants.py [NUMBER ...]
+"""
+
+import concurrent.futures
+import os
+import queue
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+# A file of the package, what is in it, what replaces that, and the files of tests that should fail
+MUTANTS = [
+    ("data", "if epoch >= initial_epoch", "if epoch > initial_epoch", "data run"),
+    ("data", "(points >> 1, points & 1)", "(points & 1, points >> 1)", "data playground"),
+    ("data", "make_noise(seed)", "make_noise(0)", "run seed_study playground"),
+    ("sampling", "self.batch_size % 32:", "self.batch_size % 31:", "data seed_study"),
+    ("sampling", "passes, axis=1", "passes, axis=0", "data"),
+    ("sampling", "default_rng(seed) for", "default_rng(0) for", "data training"),
+    ("model", "seed=each)", "seed=seeds[0])", "model recipe"),
+    ("model", "learning_rate=recipe.learning_rate", "learning_rate=0.01", "model recipe"),
+    ("model", "jit_compile=True", "jit_compile=False", "model"),
+    ("training", "not loss <= LARGEST_LOSS", "loss > LARGEST_LOSS", "training run"),
+    ("training", "min(batch, last), logs", "batch, logs", "training"),
+    ("training", "        self._raise_held()", "        pass", "training survival"),
+    ("training", "2**22 // recipe", "2**32 // recipe", "training"),
+    ("training", "initial_epoch=initial_epoch,", "initial_epoch=0,", "run"),
+    ("compiled", "if kept is None or [*map(id", "if kept is None or [] and [*map(id", "training"),
+    ("recording", "self._in_file or self._resumed or", "self._in_file or", "run"),
+    ("recording", "// self._every > self._most", "// self._every >= self._most", "run"),
+    ("recording", "Path(self._file).unlink()", "pass", "run survival"),
+    ("recording", "reuse=not callbacks", "reuse=True", "run"),
+    ("recording", "variable.assign(value)", "pass", "run playground"),
+    ("files/writing", "os.fsync(handle.fileno())", "pass", "writing"),
+    ("files/writing", "shutil.copymode(target, new)", "pass", "writing"),
+    ("files/writing", "time.time() - _HOUR", "time.time() + _HOUR", "writing"),
+    ("files/writing", "os.path.realpath", "os.path.abspath", "writing survival"),
+    ("files/exporting", "order[graph.", "-order[graph.", "export"),
+    ("files/exporting", "not difference <= TOLERANCE", "difference > TOLERANCE", "export"),
+    ("files/models", '"safe_mode": True', '"safe_mode": False', "models_of_others"),
+    ("files/models", "weights(), predictions]", "weights()]", "models_of_others"),
+    ("files/models", "if not _are_finite(model.get_weights())", "if False", "writing survival"),
+    ("run", "wrong[-1] + 1 if", "wrong[-1] if", "run outcomes"),
+    ("run", "min(most, kept)", "most", "plots playground"),
+    ("outcomes", "_TOGETHER = 0.05", "_TOGETHER = 0.5", "outcomes"),
+    ("outcomes", "(1 - _STILL_FALLING)", "(1 + _STILL_FALLING)", "outcomes"),
+    ("projection", "weights * scale, offsets", "weights / scale, offsets", "projection"),
+    ("signature", "dict(zip(names, columns", "dict(zip(names[::-1], columns", "models_of_others"),
+    ("signature", "[:, 1]", "[:, 0]", "models_of_others"),
+    ("study/study", "(0.05, 0.5, 0.95)", "(0.05, 0.5, 0.9)", "seed_study"),
+    ("study/study", "4 * trials**2", "2 * trials**2", "seed_study"),
+    ("study/rows", "file.truncate(self._size)", "pass", "sweep"),
+    ("study/rows", "os.fsync(file.fileno())", "pass", "sweep"),
+    ("study/rows", "if end <= len(rows)", "if end < len(rows)", "sweep"),
+    ("study/program", "in_epoch == 0", "in_epoch == 1", "seed_study"),
+    ("study/chunks", "state.last_wrong + 1", "state.last_wrong", "seed_study"),
+    ("study/chunks", "with _ONE_AT_A_TIME:", "if True:", "seed_study sweep"),
+    ("study/step", "and not regularized", "", "any_model"),
+    ("study/initial", "spawn_key=(place,)", "spawn_key=()", "any_model"),
+    ("study/cores", "with tf.device(device)", "with tf.device(None)", "training"),
+    ("study/cores", "            stopped.set()", "            pass", "sweep playground"),
+    ("study/cluster", "check=True", "check=False", "cluster"),
+    ("runtime/quiet", "with _TURNS, warnings", "with warnings", "models_of_others playground"),
+    ("runtime/interrupts", "held.append(signum)", "pass", "interrupts"),
+    ("playground/server", '"--token", ', '"--no-token", ', "page"),
+    ("playground/server", 'ADDRESS = "127.0.0.1"', 'ADDRESS = "0.0.0.0"', "page"),
+    ("playground/limits", "_MOST_WORK = 2.5e10", "_MOST_WORK = 2.5e11", "playground"),
+    ("playground/drawings", "values / largest, -128", "values / largest, 0", "playground"),
+    ("playground/view", "_ONE_STUDY.acquire(timeout=0.05)", "True", "playground"),
+    ("playground/view.js", "(1 - x2) * (this.points", "x2 * (this.points", "page"),
+    ("playground/view.js", '"aria-checked": label === "1"', '"aria-checked": true', "page"),
+]
+
+
+def find_survivor(number, checkouts):
+    """Whether the tests pass with a fault."""
+    name, old, new, tests = MUTANTS[number]
+    checkout = checkouts.get()
+    file = checkout / "keras_xor" / (name if "." in name else f"{name}.py")
+    text = file.read_text()
+    assert text.count(old) >= 1, old
+    file.write_text(text.replace(old, new, 1))
+    files = [f"tests/test_{test}.py" for test in tests.split()]
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-n", "0", *files]
+    done = subprocess.run(
+        command, cwd=checkout, env=os.environ | {"PYTHONPATH": f"{checkout}"}, capture_output=True
+    )
+    file.write_text(text)
+    checkouts.put(checkout)
+    print("lives" if done.returncode == 0 else "found", number, *MUTANTS[number], flush=True)
+    return done.returncode == 0
+
+
+def main():
+    numbers = [int(number) for number in sys.argv[1:]] or range(len(MUTANTS))
+    with tempfile.TemporaryDirectory() as folder:
+        checkouts = queue.SimpleQueue()
+        for name in ("one", "other"):
+            ignored = shutil.ignore_patterns(".git", ".venv", "__pycache__", "artifacts")
+            checkouts.put(Path(shutil.copytree(ROOT, f"{folder}/{name}", ignore=ignored)))
+        with concurrent.futures.ThreadPoolExecutor(2) as pool:
+            lives = [*pool.map(lambda number: find_survivor(number, checkouts), numbers)]
+    print(f"{sum(lives)} of {len(lives)} faults were not found")
+
+
+if __name__ == "__main__":
+    main()
