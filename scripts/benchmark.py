@@ -2,7 +2,7 @@
 
 import concurrent.futures
 import functools
-import importlib.metadata
+import importlib
 import importlib.util
 import json
 import multiprocessing
@@ -66,7 +66,7 @@ def describe_machine():
         ("cores", os.cpu_count()),
         ("device", keras_xor.runtime.get_device_name()),
         ("python", platform.python_version()),
-        *((package, importlib.metadata.version(package)) for package in packages),
+        *((package, importlib.import_module(package).__version__) for package in packages),
     ]
 
 

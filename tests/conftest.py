@@ -71,11 +71,6 @@ def somebody():
     return acting
 
 
-def pytest_collection_finish(session):
-    gc.collect()
-    gc.freeze()  # Scripts that fail collect garbage, among all that was imported.
-
-
 def pytest_addoption(parser):
     parser.addoption("--kills", type=int, default=4, help="kills of training processes")
 
@@ -104,10 +99,12 @@ def script(monkeypatch, capfd, tmp_path):
         monkeypatch.setattr(sys, "argv", [name, *map(str, arguments)])
         capfd.readouterr()
         status = 0
+        gc.freeze()  # A script that fails collects garbage, among all that the tests have left.
         try:
             runpy.run_path(str(ROOT / "scripts" / name), run_name="__main__")
         except SystemExit as exit:
             status = exit.code
+        gc.unfreeze()
         output, errors = capfd.readouterr()
         return status, output, errors
 

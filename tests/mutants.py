@@ -86,13 +86,16 @@ def find_survivor(number, checkouts):
     file.write_text(text.replace(old, new, 1))
     files = [f"tests/test_{test}.py" for test in tests.split()]
     command = [sys.executable, "-m", "pytest", "-x", "-q", "-n", "0", *files]
-    done = subprocess.run(
-        command, cwd=checkout, env=os.environ | {"PYTHONPATH": f"{checkout}"}, capture_output=True
-    )
+    environment = os.environ | {"PYTHONPATH": f"{checkout}"}
+    options = {"stdout": subprocess.DEVNULL, "stderr": subprocess.STDOUT, "timeout": 200}
+    try:
+        lives = not subprocess.run(command, cwd=checkout, env=environment, **options).returncode
+    except subprocess.TimeoutExpired:  # With this fault, something never ends.
+        lives = False
     file.write_text(text)
     checkouts.put(checkout)
-    print("lives" if done.returncode == 0 else "found", number, *MUTANTS[number], flush=True)
-    return done.returncode == 0
+    print("lives" if lives else "found", number, *MUTANTS[number], flush=True)
+    return lives
 
 
 def main():

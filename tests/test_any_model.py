@@ -12,6 +12,7 @@ from keras_xor import Recipe
 from keras_xor import values as names
 from keras_xor.sampling import make_sampler
 from keras_xor.signature import call_model
+from keras_xor.study.initial import InitialValues
 from keras_xor.study.network import Network
 from keras_xor.study.step import can_weigh_examples
 
@@ -198,6 +199,12 @@ def test_runs_have_random_numbers_of_their_own():
     assert len(np.unique(study.predictions[:, 0])) == 3
     again = keras_xor.seed_study(STEPS, seeds=3, model=model)
     np.testing.assert_array_equal(again.predictions, study.predictions)
+
+
+def test_layers_have_random_numbers_of_their_own():
+    model = sequential(layers.Dropout(0.5), layers.Dropout(0.5))
+    _, (one, other) = InitialValues(model)([7])  # Their states of random numbers
+    assert not np.array_equal(one, other)
 
 
 def test_weights_without_an_initializer_are_those_of_a_clone():

@@ -350,9 +350,10 @@ def test_other_things_than_models(script, tmp_path):
     assert "is a folder, such as" in one_line(script("predict.py", "--model", "b.keras")[2])
 
 
-def test_weights_that_are_not_finite(tmp_path):
-    model = sequential()
-    model.set_weights([np.array([[np.nan], [1]]), np.zeros(1)])
+@pytest.mark.parametrize("weight", [np.nan, 3e38])
+def test_weights_that_are_not_finite_or_too_large(tmp_path, weight):
+    model = sequential(output=None, loss="mse")
+    model.set_weights([np.array([[weight], [weight]]), np.zeros(1)])
     model.save(tmp_path / "a.keras")
     with pytest.raises(keras_xor.KerasXorError, match="weights that are not finite, or too large"):
         keras_xor.load_model(tmp_path / "a.keras")

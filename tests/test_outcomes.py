@@ -77,6 +77,21 @@ def test_which_activations_can_turn_back(activation):
 
 
 @pytest.mark.parametrize(
+    ("distance", "why"), [(0.02, ": the hidden units do not tell them apart. "), (0.2, ". ")]
+)
+def test_a_pair_is_together_only_if_it_is_close(distance, why):
+    kernel = np.array([[1, 0], [0, distance]])  # The second unit sees less of x2.
+    last = [kernel, np.zeros(2), np.array([[4], [0]]), np.array([-2])]
+    weights = [np.stack([0 * weight, weight]).astype("float32") for weight in last]
+    recipe = Recipe(hidden_units=2, activation="relu", labels="0001")
+    history = {"loss": [0.6] * 10, "accuracy": [0.75] * 10}
+    run = keras_xor.Run(recipe, 0, history, np.array([0, 10]), weights, [])
+    assert describe_outcome(run).endswith(
+        f"(1, 0) and (1, 1) get the same answer{why}Try another seed, or more hidden units."
+    )
+
+
+@pytest.mark.parametrize(
     "recipe",
     [Recipe(hidden_units=2, learning_rate=0.1), Recipe(hidden_units=2, activation="relu")],
 )

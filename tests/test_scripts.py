@@ -85,23 +85,24 @@ def test_train_then_predict_then_plot(tmp_path):
 
 def test_train_draws_a_bar_on_a_terminal(tmp_path):
     screen, terminal = pty.openpty()
-    training = subprocess.Popen(
-        [sys.executable, ROOT / "scripts" / "train.py", "--epochs", "2"],
-        cwd=tmp_path,
-        stdin=terminal,
-        stdout=terminal,
-        stderr=terminal,
-        env=os.environ | {"COLUMNS": "90"},
-    )
-    os.close(terminal)
-    shown = b""
+    on_terminal = f"""
+import os
+
+os.environ["COLUMNS"] = "90"
+terminal = os.open({os.ttyname(terminal)!r}, os.O_RDWR)
+for descriptor in range(3):
+    os.dup2(terminal, descriptor)
+"""
+    training = run_script("train.py", "--epochs", 2, cwd=tmp_path, before=on_terminal)
+    shown = os.read(screen, 4096)
+    os.close(terminal)  # The script has opened it.
     try:
         while chunk := os.read(screen, 4096):
             shown += chunk
     except OSError:  # Linux raises it when the other end of a terminal closes.
         pass
     os.close(screen)
-    assert training.wait() == 0
+    assert training.wait()[0] == 0
     shown = shown.decode()
     assert 'Model: "xor"' in shown
     assert "Epoch 2/2\r\n" in shown

@@ -1,17 +1,14 @@
 import csv
 import math
-import os
 import random
 import re
 import signal
-import subprocess
-import sys
 
 import keras
 import numpy as np
 import pytest
-from conftest import ROOT, one_line
-from forked import run_script
+from conftest import one_line
+from forked import Forked, run_code, run_script
 
 import keras_xor
 from keras_xor import Recipe
@@ -29,8 +26,10 @@ TRUTH = np.array([0, 1, 1, 0])
     "recipe",
     [
         Recipe(),
-        Recipe(activation="relu", epochs=3, steps_per_epoch=997, batch_size=5, learning_rate=0.3),
-        Recipe(hidden_units="4x3", optimizer="adam", loss="mse", epochs=1),
+        Recipe(
+            **{"hidden_units": "4x3", "activation": "relu", "optimizer": "adam", "loss": "mse"},
+            **{"epochs": 3, "steps_per_epoch": 997, "batch_size": 5},
+        ),
         Recipe(optimizer="ftrl", kernel_initializer="orthogonal", epochs=1, batch_size=1),
         Recipe(
             optimizer="adafactor", loss="hinge", batch_size=1_000, epochs=1, steps_per_epoch=200
@@ -99,11 +98,11 @@ def test_a_run_that_train_calls_diverged_has_not_learned(rate):
 
 
 ONCE = """
-import dataclasses, pathlib, sys
+import dataclasses, pathlib
 import keras_xor
 
 def compiled():
-    return len([*pathlib.Path(sys.argv[1]).glob("*before_optimizations.txt")])
+    return len([*pathlib.Path().glob("*before_optimizations.txt")])
 
 recipe = keras_xor.Recipe(epochs=2, steps_per_epoch=1_100)
 other = dataclasses.replace(recipe, learning_rate=0.5, batch_size=70, epochs=3)
@@ -125,15 +124,9 @@ print(0 < first == second < third == fourth < fifth)
 
 
 def test_programs_are_compiled_once(tmp_path):
-    done = subprocess.run(
-        [sys.executable, "-c", ONCE, tmp_path],
-        env=os.environ | {"XLA_FLAGS": f"--xla_dump_to={tmp_path} --xla_dump_hlo_as_text"},
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-    )
-    assert done.stdout == "True\n", done.stderr
-    assert "retracing" not in done.stderr
+    flags = f"--xla_dump_to={tmp_path} --xla_dump_hlo_as_text"
+    code = f"import os; os.environ['XLA_FLAGS'] = {flags!r}\n{ONCE}"
+    assert Forked(run_code, code, cwd=tmp_path).wait() == (0, "True\n", "")
 
 
 def study_in_numpy(runs, seed):

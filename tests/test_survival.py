@@ -136,7 +136,7 @@ def test_two_runs_at_once(tmp_path, uninterrupted):
     while any(process.is_running() for process in runs):
         if (folder / "xor.keras").exists():
             assert weights_in(folder) in (uninterrupted[0], alone[0])
-        time.sleep(0.01)
+        time.sleep(0.1)
     for process in runs:
         status, _, errors = process.wait()
         assert (status, errors) == (0, "")

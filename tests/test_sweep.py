@@ -1,5 +1,6 @@
 import concurrent.futures
 import csv
+import os
 import random
 import re
 import signal
@@ -112,11 +113,21 @@ def test_an_interrupted_sweep_is_continued_to_the_same_bytes(tmp_path, options):
             sweep(**options, file=file, resume=True, executor=stopping(after))
         assert content.startswith(file.read_bytes())
     assert file.read_bytes().count(b"\n") == 5
-    file.write_bytes(content[:-7])  # As a kill may leave it
+    file.write_bytes(content[:-7] + bytes(99))  # As a power failure may leave it
     assert same(sweep(**options, file=file, resume=True), whole)
     assert file.read_bytes() == content
     assert same(sweep(**options, file=file, resume=True), whole)  # Nothing is left to do.
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.csv", "new"]
+
+
+def test_rows_are_on_disk_before_the_next_ones(tmp_path, monkeypatch):
+    file, on_disk = tmp_path / "a.csv", []
+    monkeypatch.setattr(
+        os, "fsync", lambda handle: on_disk.append(file.exists() and file.read_bytes())
+    )
+    sweep(RECIPES[:1], seeds=3, file=file, chunk_size=1)
+    assert [rows.count(b"\n") for rows in on_disk[1:]] == [3, 4]  # With the header
+    assert on_disk[-1] == file.read_bytes()
 
 
 def test_progress_is_told_and_can_end_a_sweep():

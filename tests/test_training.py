@@ -100,6 +100,20 @@ def test_divergence(learning_rate, epochs, complaint):
     assert model.optimizer.iterations < 1_000  # It ends in the middle of the epoch.
 
 
+def test_a_model_that_is_compiled_anew():
+    recipe = Recipe(epochs=1, steps_per_epoch=50)
+    model, other = keras_xor.build_model(seed=0), keras_xor.build_model(seed=0)
+    initial = model.get_weights()
+    keras_xor.train(model, recipe, seed=1)
+    model.set_weights(initial)
+    for each in (model, other):
+        each.layers[-1].trainable = False
+        each.compile("adam", "mse", jit_compile=True)
+        keras_xor.train(each, recipe, seed=2)
+    for weight, expected in zip(model.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_array_equal(weight, expected)
+
+
 def test_callbacks_may_freeze_a_layer_before_the_first_step():
     class Freeze(keras.callbacks.Callback):
         def on_train_begin(self, logs=None):
