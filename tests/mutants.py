@@ -64,7 +64,7 @@ MUTANTS = [
     ("study/cores", "with tf.device(device)", "with tf.device(None)", "training"),
     ("study/cores", "            stopped.set()", "            pass", "sweep playground"),
     ("study/cluster", "check=True", "check=False", "cluster"),
-    ("runtime/quiet", "with _TURNS, warnings", "with warnings", "models_of_others playground"),
+    ("runtime/quiet", "with _TURNS, warnings", "with warnings", "quiet"),
     ("runtime/interrupts", "held.append(signum)", "pass", "interrupts"),
     ("playground/server", '"--token", ', '"--no-token", ', "page"),
     ("playground/server", 'ADDRESS = "127.0.0.1"', 'ADDRESS = "0.0.0.0"', "page"),
