@@ -70,14 +70,21 @@ def describe_machine():
     ]
 
 
-def measure_steps(recipe=SIXTEEN_EPOCHS):
+def in_process(function, *arguments):
+    """The result of a function in a new process, where TensorFlow holds no cores."""
+    context = multiprocessing.get_context("spawn")
+    with concurrent.futures.ProcessPoolExecutor(1, mp_context=context) as pool:
+        return pool.submit(function, *arguments).result()
+
+
+def measure_steps(recipe=SIXTEEN_EPOCHS, call=in_process):
     """The recipe in each implementation, without the first epoch."""
     ways = {
         "Keras fit": rivals.time_epochs(rivals.fit_plain, recipe, 1),
         "Keras fit, steps_per_execution=1000": rivals.time_epochs(rivals.fit_plain, recipe, 1_000),
         "the README's six lines": rivals.time_epochs(rivals.fit_looped, recipe),
         "keras_xor.train": rivals.time_epochs(rivals.fit_fast, recipe),
-        "JAX lax.scan": in_process(rivals.time_jax, recipe),
+        "JAX lax.scan": call(rivals.time_jax, recipe),
     }
     return compare("us per step", ways, recipe.steps_per_epoch, "keras_xor.train")
 
@@ -155,13 +162,6 @@ def to_microseconds(seconds, steps):
     """Median, minimum and maximum per step."""
     costs = [1e6 * second / steps for second in seconds]
     return statistics.median(costs), min(costs), max(costs)
-
-
-def in_process(function, *arguments):
-    """The result of a function in a new process, where TensorFlow holds no cores."""
-    context = multiprocessing.get_context("spawn")
-    with concurrent.futures.ProcessPoolExecutor(1, mp_context=context) as pool:
-        return pool.submit(function, *arguments).result()
 
 
 if __name__ == "__main__":

@@ -72,7 +72,7 @@ def somebody():
 
 
 def pytest_addoption(parser):
-    parser.addoption("--kills", type=int, default=4, help="kills of training processes")
+    parser.addoption("--kills", type=int, default=3, help="kills of training processes")
 
 
 @pytest.fixture(scope="session")

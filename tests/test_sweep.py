@@ -294,7 +294,7 @@ def test_a_study_ended_at_any_moment_is_continued(request, script, tmp_path):
     uninterrupted = file.read_bytes()
     file.unlink()
     rng, ends = random.Random(0), 0
-    while ends < request.config.getoption("kills") - 2:
+    while ends < request.config.getoption("kills") - 1:
         how = (signal.SIGKILL, signal.SIGINT)[ends % 2]
         process = run_script("seed_study.py", *STUDY, "--resume", cwd=tmp_path)
         size = file.stat().st_size if file.exists() else 0
