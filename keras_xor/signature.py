@@ -93,11 +93,17 @@ def to_probabilities(model: keras.Model, outputs: Any) -> np.ndarray:
 def outputs_logits(model: keras.Model) -> bool:
     """Whether a model outputs logits: its loss takes them, and its last layer gives them."""
     losses = keras.tree.flatten(getattr(model, "loss", None))
-    from_logits = any(
-        getattr(loss, "from_logits", getattr(loss, "keywords", {}).get("from_logits"))
-        for loss in losses  # A loss of Keras, or a `functools.partial` of one
+    return any(map(_takes_logits, losses)) and get_last_activation(model) not in (
+        "sigmoid",
+        "softmax",
     )
-    return from_logits and get_last_activation(model) not in ("sigmoid", "softmax")
+
+
+def _takes_logits(loss: Any) -> bool:
+    """Whether a loss of Keras, or a `functools.partial` of one, takes logits."""
+    is_object = isinstance(loss, keras.losses.Loss)
+    options = loss.get_config() if is_object else getattr(loss, "keywords", {})
+    return bool(options.get("from_logits"))
 
 
 def _outputs_signs(model: keras.Model) -> bool:
