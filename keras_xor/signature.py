@@ -92,11 +92,9 @@ def to_probabilities(model: keras.Model, outputs: Any) -> np.ndarray:
 
 def outputs_logits(model: keras.Model) -> bool:
     """Whether a model outputs logits: its loss takes them, and its last layer gives them."""
-    losses = keras.tree.flatten(getattr(model, "loss", None))
-    return any(map(_takes_logits, losses)) and get_last_activation(model) not in (
-        "sigmoid",
-        "softmax",
-    )
+    if get_last_activation(model) in ("sigmoid", "softmax"):
+        return False
+    return any(map(_takes_logits, keras.tree.flatten(getattr(model, "loss", None))))
 
 
 def _takes_logits(loss: Any) -> bool:

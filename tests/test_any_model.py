@@ -124,7 +124,7 @@ MODELS = {
         last=Dense(2),
         loss=losses.SparseCategoricalCrossentropy(from_logits=True),
     ),
-    "not built": lambda: not_built(),
+    "not built": not_built,
     "activity regularizer, muon": lambda: sequential(
         Dense(3, "tanh", activity_regularizer="l2"),
         optimizer=optimizers.Muon(0.01),

@@ -97,10 +97,9 @@ def test_a_picture_that_cannot_be_drawn_leaves_the_old_one(model, tmp_path, monk
     assert list(tmp_path.iterdir()) == [file]
 
 
-@pytest.mark.parametrize("suffix", ["png"])
 @pytest.mark.usefixtures("dot")
-def test_a_full_disk(script, tmp_path, suffix):
-    file = tmp_path / f"a.{suffix}"
+def test_a_full_disk(script, tmp_path):
+    file = tmp_path / "a.png"
     assert script("plot_model.py", "--to-file", file)[0] == 0
     before = file.read_bytes()
     for size, complaint in (

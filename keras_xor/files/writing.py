@@ -89,7 +89,7 @@ def _reporting(path: str | Path) -> Iterator[None]:
 
 
 class Throttle:
-    """Limits saving to once every some seconds, and longer if a save takes over 0.2 seconds."""
+    """Saves at most once every few seconds, and less often if a save takes over 0.2 seconds."""
 
     def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._seconds, self._clock = seconds, clock
