@@ -14,6 +14,7 @@ from keras_xor.sampling import make_sampler
 from keras_xor.signature import call_model
 from keras_xor.study.initial import InitialValues
 from keras_xor.study.network import Network
+from keras_xor.study.points import Points
 from keras_xor.study.step import can_weigh_examples
 
 STEPS = Recipe(epochs=2, steps_per_epoch=60, batch_size=5)
@@ -27,26 +28,36 @@ def sequential(*stack, optimizer="adam", loss="binary_crossentropy", last=None, 
     return model
 
 
-def two_inputs(structure=dict, names=("x2", "x1")):
-    inputs = {name: keras.Input((1,), name=name) for name in names}
-    pair = layers.Concatenate()([inputs[name] for name in sorted(names)])
+def two_inputs():
+    inputs = {name: keras.Input((1,), name=name) for name in ("x2", "x1")}
+    pair = layers.Concatenate()([inputs["x1"], inputs["x2"]])
     hidden = Dense(5, "relu", kernel_regularizer=keras.regularizers.L2(0.01))(pair)
     hidden = Dense(4, kernel_constraint="max_norm")(hidden)
-    model = keras.Model(structure(inputs), Dense(1)(layers.LeakyReLU()(hidden)))
+    model = keras.Model(inputs, Dense(1)(layers.LeakyReLU()(hidden)))
     model.compile("sgd", losses.BinaryCrossentropy(from_logits=True))
     return model
 
 
+def list_of_inputs():
+    a, b = (keras.Input((1,), name=name) for name in "ab")
+    hidden = Dense(3, "tanh", activity_regularizer="l2")(layers.Concatenate()([a, b]))
+    model = keras.Model([a, b], Dense(1, "sigmoid")(hidden))
+    model.compile(optimizers.Muon(0.01), "mse", loss_weights=3.0)
+    return model
+
+
 def frozen():
-    model = sequential(Dense(3, "tanh"), layers.BatchNormalization(trainable=False), Dense(2))
+    stack = Dense(3, "tanh"), layers.BatchNormalization(trainable=False)
+    model = sequential(*stack, last=Dense(2))
     model.layers[0].trainable = False
-    model.compile("rmsprop", "mean_absolute_error")
+    model.compile("rmsprop", losses.SparseCategoricalCrossentropy(from_logits=True))
     return model
 
 
 def not_built():
-    model = keras.Sequential([Dense(4, "tanh"), Dense(1, "sigmoid")])
-    model.compile("adam", "mse")
+    model = keras.Sequential([Dense(4, "gelu"), Dense(1, "sigmoid")])
+    rate = optimizers.schedules.ExponentialDecay(0.1, 50, 0.5)
+    model.compile(optimizers.AdamW(rate, clipvalue=0.01), "mse")
     return model
 
 
@@ -58,9 +69,19 @@ def embedding():
     return model
 
 
+def fourth_power(y, p):
+    return (y - p) ** 4
+
+
 def nested():
     inner = keras.Sequential([keras.Input((2,)), Dense(4, "tanh"), layers.BatchNormalization()])
-    return sequential(inner)
+    prelu = layers.PReLU(alpha_initializer=keras.initializers.Constant(0.25))
+    return sequential(
+        *(inner, Dense(3, bias_initializer="random_normal"), prelu, OwnLayer()),
+        layers.LayerNormalization(),
+        optimizer=optimizers.SGD(0.02, momentum=0.9, nesterov=True),
+        loss=fourth_power,
+    )
 
 
 class OwnLayer(layers.Layer):
@@ -71,10 +92,18 @@ class OwnLayer(layers.Layer):
         return tf.sin(self.factor * x)
 
 
+def max_loss(y, p):
+    return tf.reduce_max(abs(y - p)) * (y - p) ** 2
+
+
+def centered(x):
+    return x - tf.reduce_mean(x, axis=0)
+
+
 class OwnModel(keras.Model):
     def __init__(self):
         super().__init__()
-        self.hidden, self.y = Dense(4, "tanh"), Dense(1, "sigmoid")
+        self.hidden, self.y = Dense(4, centered), Dense(1, "sigmoid")
 
     def call(self, inputs):
         return self.y(self.hidden(tf.concat([inputs["x1"], inputs["x2"]], axis=1)))
@@ -85,21 +114,12 @@ class OwnModel(keras.Model):
 
 def subclassed():
     model = OwnModel()
-    model.compile("adam", "mse")
+    model.compile("adam", max_loss)
     return model
-
-
-def scheduled():
-    rate = optimizers.schedules.ExponentialDecay(0.1, 50, 0.5)
-    return optimizers.AdamW(rate, clipvalue=0.01)
 
 
 def warm_up():
     return optimizers.schedules.PiecewiseConstantDecay([5], [1e-7, 0.02])
-
-
-def max_loss(y, p):
-    return tf.reduce_max(abs(y - p)) * (y - p) ** 2
 
 
 def two(kind):
@@ -107,60 +127,34 @@ def two(kind):
 
 
 MODELS = {
-    "prelu, layer norm, own loss": lambda: sequential(
-        Dense(3, "tanh", bias_initializer="random_normal"),
-        layers.PReLU(alpha_initializer=keras.initializers.Constant(0.25)),
-        layers.LayerNormalization(),
-        optimizer=optimizers.SGD(0.1, momentum=0.9, nesterov=True),
-        loss=lambda y, p: (y - p) ** 4,
-    ),
-    "schedule": lambda: sequential(Dense(3, "gelu"), optimizer=scheduled()),
     "inputs x1 and x2, logits, L2, max norm": two_inputs,
-    "a list of inputs of other names": lambda: two_inputs(
-        lambda inputs: [inputs["a"], inputs["b"]], names=("a", "b")
-    ),
-    "sparse logits": lambda: sequential(
-        Dense(4, "relu"),
-        last=Dense(2),
-        loss=losses.SparseCategoricalCrossentropy(from_logits=True),
-    ),
-    "not built": not_built,
-    "activity regularizer, muon": lambda: sequential(
-        Dense(3, "tanh", activity_regularizer="l2"),
-        optimizer=optimizers.Muon(0.01),
-        loss="mse",
-        loss_weights=3.0,
-    ),
+    "a list of inputs, activity regularizer, muon": list_of_inputs,
+    "not built, schedule, clipvalue": not_built,
     "rnn": lambda: sequential(layers.Reshape((2, 1)), layers.SimpleRNN(3)),
-    "frozen": frozen,
-    "nested": nested,
-    "own layer": lambda: sequential(Dense(3, "tanh"), OwnLayer()),
-    "own model": subclassed,
+    "frozen, sparse logits": frozen,
+    "nested, batch norm, prelu, own layer, layer norm, nesterov, own loss": nested,
+    "own model, activation and loss of the batch": subclassed,
     "clipnorm, softmax": lambda: sequential(
         Dense(3, "tanh", kernel_initializer="he_normal"),
         optimizer=optimizers.SGD(0.5, global_clipnorm=0.1),
         **two("categorical_crossentropy"),
     ),
-    "conv, lamb, warm up": lambda: sequential(
-        *(layers.Reshape((2, 1)), layers.Conv1D(3, 2), layers.Flatten()),
+    "conv, large, lamb, warm up, tanh and cross-entropy": lambda: sequential(
+        *(layers.Reshape((2, 1)), layers.Conv1D(3, 2), layers.Flatten(), Dense(64, "relu")),
+        last=Dense(1, "tanh"),
         optimizer=optimizers.Lamb(warm_up()),
     ),
-    "sum, float64": lambda: sequential(
-        Dense(3, dtype="float64"), loss=losses.MeanSquaredError(reduction="sum")
+    "float64, lambda, sum, hinge": lambda: sequential(
+        *(Dense(3, dtype="float64"), layers.Lambda(lambda x: tf.sin(x))),
+        last=Dense(1, "tanh"),
+        loss=losses.Hinge(reduction="sum"),
     ),
-    "a loss of the batch": lambda: sequential(Dense(3, "tanh"), loss=max_loss),
-    "lambda, hinge": lambda: sequential(
-        *(Dense(3), layers.Lambda(lambda x: tf.sin(x))), last=Dense(1, "tanh"), loss="hinge"
-    ),
-    "an activation of the batch": lambda: sequential(
-        Dense(3, activation=lambda x: x - tf.reduce_mean(x, axis=0))
-    ),
-    "large, a tanh and cross-entropy": lambda: sequential(Dense(64, "relu"), last=Dense(1, "tanh")),
 }
 
 
 def fitted(model, points, run, recipe):
     """The loss of the last epoch of `fit`, on the batches of a run."""
+    model.optimizer.build(model.trainable_variables)  # Or Keras would trace the step twice.
     (chosen,) = make_sampler(recipe, [run], len(points.x)).draw(recipe.steps)
     for epoch in np.split(chosen.ravel(), recipe.epochs):
         x, y = points.shape_inputs(points.x[epoch]), points.shape_labels(points.y[epoch])
@@ -210,23 +204,19 @@ def test_layers_have_random_numbers_of_their_own():
 
 
 def test_weights_without_an_initializer_are_those_of_a_clone():
-    model = MODELS["own layer"]()
+    model = sequential(Dense(3, "tanh"), OwnLayer())
     seeds = [7, 2**31 + 5]
+    np.random.seed(1)
+    expected = np.random.random()
+    np.random.seed(1)
     trained = Network(model).start(seeds).trained
+    assert np.random.random() == expected  # The random state of the process stays.
     for run, seed in enumerate(seeds):
         keras.utils.set_random_seed(seed)
         for values, weight in zip(
             trained, keras.models.clone_model(model).trainable_variables, strict=True
         ):
             np.testing.assert_array_equal(values[run], weight)
-
-
-def test_the_random_state_of_the_process_stays():
-    np.random.seed(1)
-    expected = np.random.random()
-    np.random.seed(1)
-    keras_xor.seed_study(STEPS, seeds=2, model=MODELS["own layer"]())
-    assert np.random.random() == expected
 
 
 def test_what_is_frozen_keeps_its_values():
@@ -307,21 +297,13 @@ def test_any_points_and_when_they_are_learned(model, x, y):
 def test_points_in_the_structure_of_a_model():
     x1, x2, y = BITS[:4, 1:2], BITS[:4, 2:], BITS[:4, 1] ^ BITS[:4, 2]
     model = two_inputs()
-    study = keras_xor.seed_study(STEPS, 3, model=model)
+    points = Points(model)
     for x in ({"x1": x1, "x2": x2}, BITS[:4, 1:].tolist()):
-        same = keras_xor.seed_study(STEPS, 3, model=model, x=x, y=y)
-        np.testing.assert_array_equal(same.predictions, study.predictions)
-    assert study.names == ["y_00", "y_01", "y_10", "y_11"]
-    assert study.points[1] == "(0, 1) -> 1"
-
-
-def test_two_outputs_are_told_as_one():
-    model = sequential(Dense(4, "relu"), **two("sparse_categorical_crossentropy"))
-    study = keras_xor.seed_study(STEPS, 3, model=model)
-    assert study.points[:2] == ["(0, 0) -> 0", "(0, 1) -> 1"]
-    assert study.names == ["y_00", "y_01", "y_10", "y_11"]
-    right = ((study.predictions > 0.5) == [0, 1, 1, 0]).all(axis=1)
-    np.testing.assert_array_equal(study.learned, right)
+        same = Points(model, x, y)
+        np.testing.assert_array_equal(same.x, points.x)
+        np.testing.assert_array_equal(same.y, points.y)
+    assert points.names == ["y_00", "y_01", "y_10", "y_11"]
+    assert points.list_texts()[1] == "(0, 1) -> 1"
 
 
 def test_several_output_layers():
@@ -342,11 +324,18 @@ def test_points_stand_for_a_batch_only_in_plain_models():
     recipes = [Recipe(activation=name) for name in names.ACTIVATIONS]
     recipes += [Recipe(loss=name) for name in names.LOSSES]
     assert all(can_weigh_examples(keras_xor.build_model(recipe)) for recipe in recipes)
-    plain = ("schedule", "inputs x1 and x2, logits, L2, max norm", "clipnorm, softmax")
-    own = ("activity regularizer, muon", "sum, float64", "nested", "own layer")
-    batch = ("a loss of the batch", "an activation of the batch")
+    plain = ("inputs x1 and x2, logits, L2, max norm", "clipnorm, softmax")
     assert all(can_weigh_examples(MODELS[name]()) for name in plain)
-    assert not any(can_weigh_examples(MODELS[name]()) for name in (*own, *batch))
+    for model in (
+        sequential(Dense(3, activity_regularizer="l2")),
+        sequential(Dense(3, activation=centered)),
+        sequential(OwnLayer()),
+        sequential(keras.Sequential([keras.Input((2,)), Dense(4)])),
+        sequential(loss=max_loss),
+        sequential(loss=losses.MeanSquaredError(reduction="sum")),
+        subclassed(),
+    ):
+        assert not can_weigh_examples(model)
 
 
 class OwnStep(keras.Sequential):
@@ -395,7 +384,7 @@ SMALL = ("--epochs", 1, "--steps-per-epoch", 50, "--seeds", 4)
 
 
 def test_script_studies_the_model_of_a_file(script, tmp_path):
-    model = sequential(Dense(2), layers.Dropout(0.1), **two("sparse_categorical_crossentropy"))
+    model = sequential(Dense(4, "relu"), **two("sparse_categorical_crossentropy"))
     model.save(tmp_path / "mine.keras")
     status, output, errors = script(
         *("seed_study.py", "--model", "mine.keras", *SMALL, "--csv", "a.csv"),
@@ -407,6 +396,9 @@ def test_script_studies_the_model_of_a_file(script, tmp_path):
     assert "article" not in output
     steps = Recipe(epochs=1, steps_per_epoch=50, batch_size=8)
     study = keras_xor.seed_study(steps, seeds=4, model=tmp_path / "mine.keras")
+    assert study.names == ["y_00", "y_01", "y_10", "y_11"]  # Two outputs are told as one.
+    right = ((study.predictions > 0.5) == [0, 1, 1, 0]).all(axis=1)
+    np.testing.assert_array_equal(study.learned, right)
     lines = (tmp_path / "a.csv").read_text().splitlines()
     assert [float(line.split(",")[17]) for line in lines[5:]] == pytest.approx(
         study.predictions[:, 1]

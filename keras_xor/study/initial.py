@@ -62,10 +62,14 @@ class InitialValues:
         places = {id(v): place for place, v in enumerate(self._model.weights)}
         trained = [places[id(v)] for v in self._model.trainable_variables]
         states, runs = (random.getstate(), np.random.get_state()), []
-        for seed in seeds:
-            keras.utils.set_random_seed(seed)
-            weights = keras.models.clone_model(self._model).get_weights()
-            runs.append([weights[place] for place in trained])
+        compiled, self._model.compiled = self._model.compiled, False
+        try:  # Keras would also compile each clone, and cannot find a loss that is not its own.
+            for seed in seeds:
+                keras.utils.set_random_seed(seed)
+                weights = keras.models.clone_model(self._model).get_weights()
+                runs.append([weights[place] for place in trained])
+        finally:
+            self._model.compiled = compiled
         random.setstate(states[0])
         np.random.set_state(states[1])
         return [np.stack(values) for values in zip(*runs, strict=True)]
