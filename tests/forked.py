@@ -1,5 +1,6 @@
 """Processes that start at once: forked from one that has imported Keras, and not yet used it."""
 
+import contextlib
 import functools
 import multiprocessing
 import os
@@ -56,7 +57,7 @@ class Forked:
             time.sleep(0.01)
 
     def send_signal(self, signum):
-        if self.is_running():
+        with contextlib.suppress(ProcessLookupError):  # It has ended.
             os.kill(self.pid, signum)
 
     def wait(self):
