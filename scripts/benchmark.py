@@ -99,24 +99,24 @@ def measure_growth(sizes=SIZES):
     return rows
 
 
-def measure_studies(recipe=DEFAULT, runs=1_000, repeats=5):
+def measure_studies(recipe=DEFAULT, runs=1_000, repeats=5, call=in_process):
     """Studies of the recipe, here and in JAX."""
     study = functools.partial(keras_xor.seed_study, recipe, runs)
     _, *seconds = timeit.repeat(study, number=1, repeat=1 + repeats)
     epochs = Recipe(epochs=1 + repeats, steps_per_epoch=recipe.steps_per_epoch)
     ways = {
         "keras_xor.seed_study": [second / recipe.epochs for second in seconds],
-        "JAX vmap in lax.scan": in_process(rivals.time_jax, epochs, runs),
+        "JAX vmap in lax.scan": call(rivals.time_jax, epochs, runs),
     }
     steps = recipe.steps_per_epoch * runs
     return compare("us per step and run", ways, steps, "keras_xor.seed_study")
 
 
-def measure_processes(scripts=SCRIPTS, repeats=5):
-    """Whole processes."""
+def measure_processes(scripts=SCRIPTS, repeats=5, first="import keras"):
+    """Whole processes, compared with one that runs `first`."""
     with tempfile.TemporaryDirectory() as folder:
         commands = {
-            "import keras": ["-c", "import keras"],
+            first: ["-c", first],
             "train.py": [f"{scripts}/train.py", "--model", f"{folder}/xor.keras"],
             "seed_study.py --seeds 1000": [f"{scripts}/seed_study.py"],
             "seed_study.py --seeds 10000": [f"{scripts}/seed_study.py", "--seeds", "10000"],
@@ -125,7 +125,7 @@ def measure_processes(scripts=SCRIPTS, repeats=5):
             what: measure_process(command, repeats, f"{folder}/{number}.json")
             for number, (what, command) in enumerate(commands.items())
         }
-    alone = costs["import keras"]
+    alone = costs[first]
     return [
         ("a process", "seconds", "ratio", "peak MiB", "ratio"),
         *(

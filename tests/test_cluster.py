@@ -58,15 +58,6 @@ def worker(scheduler, code=""):
     return running("worker", code, scheduler, "--no-nanny", "--nthreads", "1")
 
 
-def test_two_workers_give_the_rows_of_one_machine(scheduler, tmp_path):
-    files = tmp_path / "there.csv", tmp_path / "here.csv"
-    small = {"seeds": 12, "chunk_size": 4}
-    with worker(scheduler), worker(scheduler), connect_dask(scheduler) as executor:
-        there = sweep(RECIPES, **small, file=files[0], executor=executor)
-    assert same(there, sweep(RECIPES, **small, file=files[1]))
-    assert files[0].read_bytes() == files[1].read_bytes()
-
-
 @pytest.fixture
 def sweep_killing(scheduler, tmp_path):
     """Sweep `LONG` on the cluster, and kill a process once the first of six chunks is done."""
@@ -83,11 +74,13 @@ def sweep_killing(scheduler, tmp_path):
     return run
 
 
-def test_a_worker_is_killed(scheduler, sweep_killing):
+def test_two_workers_give_the_rows_of_one_machine(scheduler, sweep_killing, tmp_path):
+    """Also if one is killed."""
     with worker(scheduler) as one, worker(scheduler):
-        studies = sweep_killing(one)
+        there = sweep_killing(one)
         one.wait_until(lambda: False)
-    assert same(studies, sweep(**LONG))
+    assert same(there, sweep(**LONG, file=tmp_path / "here.csv"))
+    assert (tmp_path / "a.csv").read_bytes() == (tmp_path / "here.csv").read_bytes()
 
 
 def test_all_workers_are_killed(scheduler, sweep_killing, tmp_path):

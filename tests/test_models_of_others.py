@@ -100,17 +100,19 @@ def frozen():
 
 
 def expected(name, model):
-    """The probabilities of class 1, by `model.predict` and NumPy."""
+    """The probabilities of class 1, by the model itself and NumPy."""
     columns = dict(zip(("x1", "x2"), POINTS.T[..., None], strict=True))
     if name == "x1 and x2 in a dict":
         x = columns
     elif name == "x2 and x1":
         x = [columns["x2"], columns["x1"]]
-    elif " and " in name and "in a list" in name and "functional" not in name:
+    elif name.startswith("functional"):
+        x = [POINTS]
+    elif " and " in name and "in a list" in name:
         x = [columns["x1"], columns["x2"]]
     else:
         x = POINTS.reshape(-1, *model.inputs[0].shape[1:])
-    y = model.predict(x, verbose=0)
+    y = model(x, training=False)
     y = np.float64(y["y"] if isinstance(y, dict) else y)
     if name == "two logits":
         y = np.exp(y) / np.exp(y).sum(axis=1, keepdims=True)

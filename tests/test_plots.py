@@ -182,7 +182,6 @@ def test_of_a_long_run_few_epochs_are_drawn(run):
     for draw, resolution, count in (
         (plots.plot_surface_by_epoch, 2, 51),
         (plots.plot_surface_by_epoch, 100, 15),
-        (plots.plot_surface_by_epoch, 200, 3),
         (plots.plot_surface_multiples, 2, 8),
         (plots.plot_surface_multiples, 200, 3),
     ):

@@ -13,7 +13,7 @@ from forked import Forked, run_code, run_script
 import keras_xor
 from keras_xor import Recipe
 from keras_xor.data import TRUTH_TABLE
-from keras_xor.study import ARTICLE, Study, seed_study
+from keras_xor.study import ARTICLE, Study, seed_study, sweep
 from keras_xor.study.chunks import make_chunks
 from keras_xor.study.initial import InitialValues
 from keras_xor.study.network import get_recipe_network
@@ -22,48 +22,52 @@ from keras_xor.study.study import compute_wilson_interval
 TRUTH = np.array([0, 1, 1, 0])
 
 
-@pytest.mark.parametrize(
-    "recipe",
-    [
-        Recipe(),
-        Recipe(
-            **{"hidden_units": "4x3", "activation": "relu", "optimizer": "adam", "loss": "mse"},
-            **{"epochs": 3, "steps_per_epoch": 997, "batch_size": 5},
-        ),
-        Recipe(optimizer="ftrl", kernel_initializer="orthogonal", epochs=1, batch_size=1),
-        Recipe(
-            optimizer="adafactor", loss="hinge", batch_size=1_000, epochs=1, steps_per_epoch=200
-        ),
-        Recipe(data="shuffled", batch_size=3, learning_rate=0.5, epochs=2, steps_per_epoch=333),
-        Recipe(
-            **{"noise": 0.1, "data": "shuffled", "batch_size": 1, "labels": "0111"},
-            **{"epochs": 1, "steps_per_epoch": 300, "momentum": 0.9, "nesterov": True},
-        ),
-    ],
-)
-def test_a_run_is_that_of_train(recipe):
-    study = seed_study(recipe, seeds=20, seed=3)
+RECIPES = [
+    Recipe(),
+    Recipe(
+        **{"hidden_units": "4x3", "activation": "relu", "optimizer": "adam", "loss": "mse"},
+        **{"epochs": 3, "steps_per_epoch": 997, "batch_size": 5},
+    ),
+    Recipe(
+        **{"data": "shuffled", "batch_size": 3, "epochs": 2, "steps_per_epoch": 333},
+        **{"optimizer": "ftrl", "kernel_initializer": "orthogonal", "learning_rate": 0.5},
+    ),
+    Recipe(optimizer="adafactor", loss="hinge", batch_size=1_000, epochs=1, steps_per_epoch=200),
+    Recipe(
+        **{"noise": 0.1, "data": "shuffled", "batch_size": 1, "labels": "0111"},
+        **{"epochs": 1, "steps_per_epoch": 300, "momentum": 0.9, "nesterov": True},
+    ),
+]
+
+
+def test_a_run_is_that_of_train():
+    """Each recipe is studied as if alone, and each run as if alone."""
     seeds = random.Random(3).sample(range(2**32), 20)
-    assert study.seed.tolist() == seeds
     run = 13
-    model = keras_xor.build_model(recipe, seeds[run])
-    history = keras_xor.train(model, recipe, seeds[run]).history
-    y = keras_xor.predict(model, *TRUTH_TABLE)
-    np.testing.assert_allclose(study.predictions[run], y, rtol=0, atol=2e-5)
-    assert study.loss[run] == pytest.approx(history["loss"][-1], abs=2e-5)
+    for recipe, study in zip(RECIPES, sweep(RECIPES, seeds=20, seed=3), strict=True):
+        assert study.recipe == recipe
+        assert study.seed.tolist() == seeds
+        model = keras_xor.build_model(recipe, seeds[run])
+        history = keras_xor.train(model, recipe, seeds[run]).history
+        y = keras_xor.predict(model, *TRUTH_TABLE)
+        np.testing.assert_allclose(study.predictions[run], y, rtol=0, atol=2e-5)
+        assert study.loss[run] == pytest.approx(history["loss"][-1], abs=2e-5)
 
 
-@pytest.mark.parametrize("noise", [0, 1e-9])  # Weighted points, and batches as they are
-def test_steps_to_learn(noise):
-    recipe = Recipe(epochs=90, steps_per_epoch=1, batch_size=8, learning_rate=0.5, noise=noise)
-    study = seed_study(recipe, seeds=9, seed=1)
-    for seed, steps_to_learn in zip(study.seed.tolist(), study.steps_to_learn, strict=True):
-        w1, b1, w2, b2 = (w.astype(float) for w in keras_xor.train_run(recipe, seed).weights)
+def test_steps_to_learn():
+    steps = {"epochs": 90, "steps_per_epoch": 1, "batch_size": 8, "learning_rate": 0.5}
+    # Weighted points, and batches as they are
+    studies = [seed_study(Recipe(**steps, noise=noise), seeds=9, seed=1) for noise in (0, 1e-9)]
+    for run, seed in enumerate(studies[0].seed.tolist()):
+        w1, b1, w2, b2 = (
+            w.astype(float) for w in keras_xor.train_run(Recipe(**steps), seed).weights
+        )
         hidden = np.tanh(np.transpose(TRUTH_TABLE) @ w1 + b1[:, None])
         right = (((hidden @ w2)[..., 0] + b2 > 0) == TRUTH).all(axis=1)
         wrong = max(step for step in range(91) if step == 0 or not right[step])
-        assert steps_to_learn == (0 if wrong == 90 else wrong + 1)
-    assert {*study.learned.tolist()} == {True, False}
+        expected = 0 if wrong == 90 else wrong + 1
+        assert [study.steps_to_learn[run] for study in studies] == [expected, expected]
+    assert {*studies[0].learned.tolist()} == {True, False}
 
 
 @pytest.mark.parametrize("name", ["glorot_uniform", "orthogonal", "ones"])
@@ -82,19 +86,16 @@ def test_the_initial_weights_are_those_of_the_initializer(name):
 def test_a_run_that_train_calls_diverged_has_not_learned(rate):
     recipe = Recipe(learning_rate=rate, epochs=2, steps_per_epoch=50)
     study = seed_study(recipe, seeds=4)
-    for run, seed in enumerate(study.seed.tolist()):
-        model = keras_xor.build_model(recipe, seed)
-        try:
-            history = keras_xor.train(model, recipe, seed).history
-        except keras_xor.KerasXorError:
-            assert study.diverged[run]
-            assert not study.loss[run] <= 1e6
-            assert study.steps_to_learn[run] == 0
-            assert np.isnan(study.predictions[run]).all()
+    for number, seed in enumerate(study.seed.tolist()):
+        run = keras_xor.train_run(recipe, seed)
+        assert study.diverged[number] == run.diverged
+        if run.diverged:
+            assert not study.loss[number] <= 1e6
+            assert study.steps_to_learn[number] == 0
+            assert np.isnan(study.predictions[number]).all()
         else:
-            assert not study.diverged[run]
-            assert np.isfinite(study.predictions[run]).all()
-            assert study.loss[run] == pytest.approx(history["loss"][-1], rel=1e-4)
+            assert np.isfinite(study.predictions[number]).all()
+            assert study.loss[number] == pytest.approx(run.history["loss"][-1], rel=1e-4)
 
 
 ONCE = """

@@ -73,14 +73,16 @@ def test_the_recipe_at_the_default_seed(trained):
 
 
 def test_same_seed_same_weights():
-    def weights(seed):
-        model = keras_xor.build_model(seed=seed)
+    def weights(model, seed):
         keras_xor.train(model, Recipe(epochs=2, steps_per_epoch=50), seed=seed)
         return np.concatenate([weight.ravel() for weight in model.get_weights()])
 
-    first = weights(5)
-    np.testing.assert_array_equal(first, weights(5))
-    assert not np.array_equal(first, weights(6))
+    model, other = keras_xor.build_model(seed=5), keras_xor.build_model(seed=5)
+    initial = model.get_weights()
+    first = weights(model, 5)
+    np.testing.assert_array_equal(first, weights(other, 5))
+    model.set_weights(initial)
+    assert not np.array_equal(first, weights(model, 6))
 
 
 @pytest.mark.parametrize(
@@ -136,9 +138,7 @@ class Recorder(keras.callbacks.Callback):
         self.iterations.append(int(self.model.optimizer.iterations))
 
 
-@pytest.mark.parametrize(
-    ("steps", "ends"), [(1, [1]), (1_500, [500, 1000, 1500]), (1_499, [500, 1000, 1499])]
-)
+@pytest.mark.parametrize(("steps", "ends"), [(1, [1]), (1_499, [500, 1000, 1499])])
 def test_exactly_the_steps_asked_for(steps, ends):
     recorder, model = Recorder(), keras_xor.build_model()
     history = keras_xor.train(
@@ -238,6 +238,7 @@ def of_class(kind, **options):
         model = kind(plain.input, plain.output)
         options.setdefault("jit_compile", True)
         model.compile(keras.optimizers.SGD(0.01), "binary_crossentropy", **options)
+        model.optimizer.build(model.trainable_variables)  # Or `fit` would trace the step twice.
         return model
 
     return build
@@ -247,10 +248,9 @@ def of_class(kind, **options):
     "build",
     [
         of_class(Other),
-        of_class(More, metrics=["accuracy"]),
         of_class(OwnMetrics),
         of_class(More, run_eagerly=True, jit_compile=False),
-        of_class(keras.Model, metrics=[own_metric], jit_compile=False),
+        of_class(More, metrics=["accuracy", own_metric], jit_compile=False),
     ],
 )
 def test_whatever_fit_heeds(build):
