@@ -63,8 +63,10 @@ def _watch_workers(client: Any, patience: float) -> Iterator[None]:
                 seen = time.monotonic()
         client.close()
 
-    threading.Thread(target=watch, daemon=True).start()
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
     try:
         yield
     finally:
         done.set()
+        watcher.join()  # Two threads must not close a client at the same time.
