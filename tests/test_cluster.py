@@ -1,3 +1,4 @@
+import concurrent.futures
 import contextlib
 import re
 import signal
@@ -92,6 +93,24 @@ def test_all_workers_are_killed(scheduler, sweep_killing, tmp_path):
     rows = (tmp_path / "a.csv").read_text().splitlines()
     assert 20 < len(rows) < 120
     assert same(sweep(**LONG, file=tmp_path / "a.csv", resume=True), sweep(**LONG))
+
+
+def test_the_only_worker_dies_while_it_sends_a_result(scheduler):
+    def compute():
+        import os
+
+        class Deadly:
+            def __reduce__(self):
+                os._exit(1)
+
+        return Deadly()
+
+    with (
+        worker(scheduler),
+        connect_dask(scheduler, patience=1) as executor,
+        pytest.raises(concurrent.futures.CancelledError),
+    ):
+        executor.submit(compute).result(timeout=60)
 
 
 PATCHED = """

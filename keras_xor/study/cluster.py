@@ -5,7 +5,7 @@ import contextlib
 import threading
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from keras_xor.values import KerasXorError
@@ -34,8 +34,9 @@ def connect_dask(address: str, patience: float = 10) -> Iterator[concurrent.futu
             with warnings.catch_warnings(action="error"):
                 packages = ["keras_xor", "keras", "tensorflow", "numpy"]
                 client.get_versions(check=True, packages=packages)
-            with _watch_workers(client, patience):
-                yield client.get_executor()
+            executor = _Executor(client)
+            with _watch_workers(client, executor, patience):
+                yield executor
     except KerasXorError:
         raise
     except concurrent.futures.CancelledError as error:
@@ -51,17 +52,37 @@ def connect_dask(address: str, patience: float = 10) -> Iterator[concurrent.futu
         raise KerasXorError(f"the cluster at {address} failed, {texts}") from error
 
 
+class _Executor(concurrent.futures.Executor):
+    """Dask's, whose futures it can cancel: Dask never ends one whose result is lost on its way."""
+
+    def __init__(self, client: Any) -> None:
+        self._executor = client.get_executor()
+        self._futures: list[concurrent.futures.Future] = []
+
+    def submit(
+        self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any
+    ) -> concurrent.futures.Future:
+        self._futures.append(self._executor.submit(fn, *args, **kwargs))
+        return self._futures[-1]
+
+    def cancel(self) -> None:
+        for future in self._futures:
+            future.cancel()
+
+
 @contextlib.contextmanager
-def _watch_workers(client: Any, patience: float) -> Iterator[None]:
+def _watch_workers(client: Any, executor: _Executor, patience: float) -> Iterator[None]:
     """Cancel all work when there have been no workers for long: Dask would wait for ever."""
     done = threading.Event()
 
     def watch() -> None:
         seen = time.monotonic()
-        while not done.wait(1) and time.monotonic() < seen + patience:
-            if client.status == "running" and client.nthreads():
-                seen = time.monotonic()
-        client.close()
+        while not done.wait(1):
+            with contextlib.suppress(OSError):  # The scheduler is gone.
+                if client.status == "running" and client.nthreads():
+                    seen = time.monotonic()
+            if time.monotonic() > seen + patience:
+                executor.cancel()
 
     watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()
@@ -69,4 +90,4 @@ def _watch_workers(client: Any, patience: float) -> Iterator[None]:
         yield
     finally:
         done.set()
-        watcher.join()  # Two threads must not close a client at the same time.
+        watcher.join()
