@@ -89,7 +89,7 @@ def _reporting(path: str | Path) -> Iterator[None]:
 
 
 class Throttle:
-    """Saves at most once every few seconds, and less often if a save takes over 0.2 seconds."""
+    """Saves at most once every few seconds, and for at most a 25th of the time."""
 
     def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._seconds, self._clock = seconds, clock
@@ -101,4 +101,4 @@ class Throttle:
         if start >= self._due:
             save()
             end = self._clock()
-            self._due = end + self._seconds * max(1, 5 * (end - start))
+            self._due = end + (self._seconds and max(self._seconds, 25 * (end - start)))
