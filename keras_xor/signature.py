@@ -101,7 +101,7 @@ def _takes_logits(loss: Any) -> bool:
     """Whether a loss of Keras, or a `functools.partial` of one, takes logits."""
     is_object = isinstance(loss, keras.losses.Loss)
     options = loss.get_config() if is_object else getattr(loss, "keywords", {})
-    return bool(options.get("from_logits"))
+    return bool(options.get("from_logits", getattr(loss, "from_logits", False)))
 
 
 def _outputs_signs(model: keras.Model) -> bool:

@@ -175,8 +175,17 @@ def test_a_tanh_of_minus_one_and_one_is_moved(tmp_path, answers, loss, moved):
     assert one == pytest.approx(expected[1], abs=1e-5)
 
 
-def test_a_partial_loss_of_logits():
-    loss = functools.partial(losses.binary_crossentropy, from_logits=True)
+class OwnLoss(losses.Loss):
+    from_logits = True
+
+    def call(self, y, logits):
+        return losses.binary_crossentropy(y, logits, from_logits=True)
+
+
+@pytest.mark.parametrize(
+    "loss", [functools.partial(losses.binary_crossentropy, from_logits=True), OwnLoss()]
+)
+def test_other_losses_of_logits(loss):
     model = sequential(layers.Dense(3), output=None, loss=loss)
     y = 1 / (1 + np.exp(-model(POINTS).numpy()[:, 0]))
     np.testing.assert_allclose(keras_xor.predict(model, *TRUTH_TABLE), y, atol=1e-6)
