@@ -52,9 +52,10 @@ def test_kills(request, tmp_path, uninterrupted):
     kills, resumable = 0, 0
     while kills < request.config.getoption("kills"):
         process = Forked(train_and_save, EPOCHS, SEED, cwd=tmp_path)
-        epochs = kills % 2  # Otherwise, on a busy machine, all would be killed while they compile.
-        process.wait_until(lambda n=epochs: process.output.count("\nEpoch ") > n)  # noqa: B023
-        time.sleep(rng.uniform(0, 0.25))
+        # While it compiles, in the middle, and while it saves the model
+        sign, patience = (("Epoch ", 0.2), ("\nEpoch ", 0.2), (f"Epoch {EPOCHS}/", 0.05))[kills % 3]
+        process.wait_until(lambda text=sign: text in process.output)  # noqa: B023
+        time.sleep(rng.uniform(0, patience))
         process.send_signal(signal.SIGKILL)
         status, _, errors = process.wait()
         assert errors == ""
