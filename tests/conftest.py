@@ -99,12 +99,13 @@ def script(monkeypatch, capfd, tmp_path):
         monkeypatch.setattr(sys, "argv", [name, *map(str, arguments)])
         capfd.readouterr()
         status = 0
-        gc.freeze()  # A script that fails collects garbage, among all that the tests have left.
+        gc.freeze()  # `cli.run_script` collects garbage, but not among what the tests have left.
         try:
             runpy.run_path(str(ROOT / "scripts" / name), run_name="__main__")
         except SystemExit as exit:
             status = exit.code
-        gc.unfreeze()
+        finally:
+            gc.unfreeze()
         output, errors = capfd.readouterr()
         return status, output, errors
 

@@ -61,7 +61,9 @@ class Forked:
             os.kill(self.pid, signum)
 
     def wait(self):
-        """Return its exit status, output and errors when it has ended."""
+        """Return its exit status, output and errors when it has ended: in a minute, or it must."""
+        self._process.join(60)
+        self._process.kill()
         self._process.join()
         written = self.output, self.errors
         shutil.rmtree(self._folder)

@@ -1,6 +1,6 @@
-"""Apply small faults to the package, one at a time, and print those that the tests do not find.
+"""Apply small faults to the package, one at a time, and print which ones the tests find.
 
-Run it by hand, from the root of a clean checkout: python tests/mutants.py [NUMBER ...]
+Run it by hand, when all tests pass: python tests/mutants.py [NUMBER ...]
 """
 
 import concurrent.futures
@@ -64,6 +64,7 @@ MUTANTS = [
     ("study/cores", "with tf.device(device)", "with tf.device(None)", "training"),
     ("study/cores", "            stopped.set()", "            pass", "sweep playground"),
     ("study/cluster", "check=True", "check=False", "cluster"),
+    ("study/cluster", "            future.cancel()", "            pass", "cluster"),
     ("runtime/quiet", "with _TURNS, warnings", "with warnings", "quiet"),
     ("runtime/interrupts", "held.append(signum)", "pass", "interrupts"),
     ("playground/server", '"--token", ', '"--no-token", ', "page"),
@@ -76,14 +77,17 @@ MUTANTS = [
 ]
 
 
+def find_file(checkout, name):
+    return checkout / "keras_xor" / (name if "." in name else f"{name}.py")
+
+
 def find_survivor(number, checkouts):
     """Whether the tests pass with a fault."""
     name, old, new, tests = MUTANTS[number]
     checkout = checkouts.get()
-    file = checkout / "keras_xor" / (name if "." in name else f"{name}.py")
+    file = find_file(checkout, name)
     text = file.read_text()
-    assert text.count(old) >= 1, old
-    file.write_text(text.replace(old, new, 1))
+    file.write_text(text.replace(old, new))
     files = [f"tests/test_{test}.py" for test in tests.split()]
     command = [sys.executable, "-m", "pytest", "-x", "-q", "-n", "0", *files]
     environment = os.environ | {"PYTHONPATH": f"{checkout}"}
@@ -100,6 +104,8 @@ def find_survivor(number, checkouts):
 
 def main():
     numbers = [int(number) for number in sys.argv[1:]] or range(len(MUTANTS))
+    for name, old, *_ in MUTANTS:
+        assert find_file(ROOT, name).read_text().count(old) == 1, (name, old)
     with tempfile.TemporaryDirectory() as folder:
         checkouts = queue.SimpleQueue()
         for name in ("one", "other"):

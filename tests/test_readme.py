@@ -11,7 +11,11 @@ from conftest import ROOT
 import keras_xor
 from keras_xor import values
 
-READMES = [ROOT / "README.md", *ROOT.glob("[!.]*/**/README.md")]
+FOLDERS = ("keras_xor", "scripts", "tests")
+READMES = [
+    ROOT / "README.md",
+    *(file for name in FOLDERS for file in (ROOT / name).rglob("README.md")),
+]
 SCRIPTS = (ROOT / "scripts" / "README.md").read_text(encoding="utf-8")
 
 

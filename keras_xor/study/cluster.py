@@ -53,7 +53,10 @@ def connect_dask(address: str, patience: float = 10) -> Iterator[concurrent.futu
 
 
 class _Executor(concurrent.futures.Executor):
-    """Dask's, whose futures it can cancel: Dask never ends one whose result is lost on its way."""
+    """Dask's, which can cancel all its futures.
+
+    Dask itself never ends the one whose result it was fetching from the last worker as that died.
+    """
 
     def __init__(self, client: Any) -> None:
         self._executor = client.get_executor()

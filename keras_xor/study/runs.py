@@ -61,7 +61,7 @@ def sweep(
         file: A CSV file that gets a row per run, in their order, as they finish.
         resume: Whether to continue the unfinished sweep of `file`, if there is one.
         verbose: 1 draws a progress bar of the steps of all runs, 2 prints a line per recipe.
-        executor: Trains in place of threads, such as `distributed.Client(...).get_executor()`.
+        executor: Trains in place of threads, such as that of `connect_dask`.
         chunk_size: The most runs that are trained together, and appear in `file` together. The
             default is some hundreds, fewer for large models.
         on_progress: Called in this thread, at the start and every now and then, with the steps done
