@@ -10,6 +10,7 @@ from keras_xor.recipe import DEFAULT, Recipe
 from keras_xor.sampling import make_noise, make_sampler
 
 TRUTH_TABLE = ((0, 0, 1, 1), (0, 1, 0, 1))  # All x1, all x2
+POINTS = (*zip(*TRUTH_TABLE, strict=True),)  # The same as pairs
 
 
 def xor_batches(batch_size: int = DEFAULT.batch_size, seed: int | None = None) -> tf.data.Dataset:

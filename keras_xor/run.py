@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from keras_xor.compiled import build_optimizer
-from keras_xor.data import TRUTH_TABLE
+from keras_xor.data import POINTS
 from keras_xor.files import replacing
 from keras_xor.model import build_model
 from keras_xor.recipe import Recipe
@@ -53,8 +53,7 @@ class Run:
     @functools.cached_property
     def predictions(self) -> np.ndarray:
         """The predictions at the points of the truth table, of shape `(epochs, 4)`."""
-        points = np.transpose(TRUTH_TABLE)
-        return compute_outputs(self.recipe, self.weights, points)[-1][..., 0]
+        return compute_outputs(self.recipe, self.weights, POINTS)[-1][..., 0]
 
     @property
     def right(self) -> np.ndarray:

@@ -7,8 +7,9 @@ import altair as alt
 import keras
 import numpy as np
 
+from keras_xor.data import POINTS
 from keras_xor.plots.epochs import add_slider, put_side_by_side
-from keras_xor.plots.surfaces import LABEL_COLOR, POINTS
+from keras_xor.plots.surfaces import LABEL_COLOR
 from keras_xor.projection import project_hidden
 from keras_xor.recipe import DEFAULT
 from keras_xor.run import Run, compute_outputs

@@ -7,13 +7,12 @@ import contourpy
 import keras
 import numpy as np
 
-from keras_xor.data import TRUTH_TABLE
+from keras_xor.data import POINTS
 from keras_xor.plots.epochs import add_slider, put_side_by_side
 from keras_xor.prediction import predict
 from keras_xor.recipe import DEFAULT
 from keras_xor.run import Run, compute_outputs
 
-POINTS = [*zip(*TRUTH_TABLE, strict=True)]
 LABEL_COLOR = alt.expr("datum.label == '1' ? '#ba5d08' : '#1f5f9f'")
 _MOST_ROWS = 150_000  # For all surfaces of a chart: some 12 MB.
 
