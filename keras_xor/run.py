@@ -127,7 +127,7 @@ class Run:
                 optimizer_variables=[*group("optimizer/").values()],
             )
         except FileNotFoundError:
-            raise KerasXorError(f"no run at {file}: train one first") from None
+            raise KerasXorError(f"no run at {file}: check the path, or train one first") from None
         except Exception as error:  # A damaged file may fail anywhere.
             raise KerasXorError(f"{file} is not a run, or damaged: choose another") from error
 

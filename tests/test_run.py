@@ -349,7 +349,7 @@ def test_what_is_no_run_is_told(tmp_path, damage):
 
 
 def test_there_is_no_run():
-    with pytest.raises(keras_xor.KerasXorError, match=r"no run at missing\.npz: train one first"):
+    with pytest.raises(keras_xor.KerasXorError, match=r"no run at missing\.npz: check the path"):
         Run.load("missing.npz")
 
 

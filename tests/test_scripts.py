@@ -262,14 +262,15 @@ def test_predict_json(script, trained, trained_file):
     )
 
 
-@pytest.mark.parametrize("x1", ["-1", "-1e3", "-.5", "1.01", "+2", "1e30"])
-def test_predict_says_when_it_extrapolates(script, trained_file, x1):
-    status, output, errors = script(
-        "predict.py", "--x1", x1, 0, "--x2", 0, 1, "--model", trained_file, "--json"
-    )
+@pytest.mark.parametrize("x", ["-1", "-1e3", "-.5", "1.01", "+2", "1e30"])
+@pytest.mark.parametrize("name", ["x1", "x2"])
+def test_predict_says_when_it_extrapolates(script, trained_file, name, x):
+    values = {"x1": [0, 0], "x2": [0, 1]} | {name: [x, 0]}
+    options = ("--x1", *values["x1"], "--x2", *values["x2"])
+    status, output, errors = script("predict.py", *options, "--model", trained_file, "--json")
     assert status == 0
     assert "extrapolates" in one_line(errors)
-    assert [row["x1"] for row in json.loads(output)] == [float(x1), 0]
+    assert [row[name] for row in json.loads(output)] == [float(x), 0]
 
 
 @pytest.mark.parametrize("suffix", ["png", "svg", "pdf"])
@@ -478,8 +479,8 @@ def test_train_sees_an_unwritable_target_first(script, tmp_path, model, taken):
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        ("plot_surface.py --run a.npz", "no run at a.npz: train one first"),
-        ("plot_history.py", "no run at artifacts/xor.run.npz: train one first"),
+        ("plot_surface.py --run a.npz", "no run at a.npz: check the path, or train"),
+        ("plot_history.py", "no run at artifacts/xor.run.npz: check the path, or train"),
         ("plot_surface.py --run foreign.npz", "foreign.npz is not a run, or damaged: choose"),
     ],
 )

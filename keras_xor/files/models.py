@@ -87,7 +87,7 @@ def _check_path(path: Path) -> None:
     if path.suffix not in (".keras", ".h5"):
         raise KerasXorError(f"a model file must end in .keras or .h5, not {path}")
     if not path.exists():
-        raise KerasXorError(f"no model at {path}: train one first")
+        raise KerasXorError(f"no model at {path}: check the path, or train one first")
 
 
 def _load(file: Path) -> tuple[keras.Model, bool]:
