@@ -3,15 +3,18 @@
 import itertools
 import math
 
+import keras
 import numpy as np
 
-from keras_xor.data import TRUTH_TABLE
+from keras_xor.data import POINTS
+from keras_xor.recipe import Recipe
 from keras_xor.run import Run, compute_outputs
 
 _SAME = 0.05  # Predictions; those of different classes are further apart once they are learned.
 _CONSTANT = 1e-5
 _UNDECIDED = 0.1  # Around 0.5, or around the first predictions
 _SMALL = 0.005  # A loss; with a wrong point, it should be larger.
+_WORSE = 1.1  # Times the loss of guessing: only too large steps lead there and leave it there.
 _STILL_FALLING = 0.05  # Of the loss, from one fifth of the training to the next
 _TOGETHER = 0.05  # Of the largest distance of two points, as the hidden units see them
 _ALIKE = ("ones", "zeros")
@@ -63,9 +66,16 @@ def _explain(run: Run) -> str:
         )
     if min(np.max(abs(last - 0.5)), np.max(abs(last - first))) < _UNDECIDED:
         return "It may only be slow: try a larger learning rate, or more steps."
+    if run.history["loss"][-1] > _WORSE * _compute_loss_of_guessing(recipe):
+        return "The loss is larger than if y were always 0.5: try a smaller learning rate."
     if _is_falling(run.history["loss"]):
         return "It may need longer: try more epochs, or a larger learning rate."
     return f"{_find_pair(run)} Try another seed, or more hidden units."
+
+
+def _compute_loss_of_guessing(recipe: Recipe) -> float:
+    labels = np.array([[float(label)] for label in recipe.labels])
+    return float(np.mean(keras.losses.get(recipe.loss)(labels, np.full_like(labels, 0.5))))
 
 
 def _is_falling(loss: list[float]) -> bool:
@@ -77,8 +87,7 @@ def _is_falling(loss: list[float]) -> bool:
 def _find_pair(run: Run) -> str:
     """Which two points of different classes get the same answer."""
     labels, last = run.recipe.labels, run.predictions[-1]
-    points = [*zip(*TRUTH_TABLE, strict=True)]
-    hidden = compute_outputs(run.recipe, [w[-1:] for w in run.weights], points)[-2][0]
+    hidden = compute_outputs(run.recipe, [w[-1:] for w in run.weights], POINTS)[-2][0]
     pairs = [*itertools.combinations(range(4), 2)]
     gaps = {(a, b): (labels[a] == labels[b], abs(last[a] - last[b])) for a, b in pairs}
     a, b = min(gaps, key=lambda pair: gaps[pair])
@@ -87,4 +96,4 @@ def _find_pair(run: Run) -> str:
     distances = {pair: np.linalg.norm(hidden[pair[0]] - hidden[pair[1]]) for pair in pairs}
     together = distances[a, b] < _TOGETHER * max(distances.values())
     why = ": the hidden units do not tell them apart" if together else ""
-    return f"{points[a]} and {points[b]} get the same answer{why}."
+    return f"{POINTS[a]} and {POINTS[b]} get the same answer{why}."

@@ -9,18 +9,20 @@ import pytest
 
 import keras_xor
 from keras_xor import Recipe, outcomes, values
-from keras_xor.data import TRUTH_TABLE
+from keras_xor.data import POINTS, TRUTH_TABLE
 from keras_xor.outcomes import describe_outcome
 from keras_xor.recipe import DEFAULT
 from keras_xor.recording import train_run
 
-POINTS = [*zip(*TRUTH_TABLE, strict=True)]
 ONE = Recipe(hidden_units=1, learning_rate=0.1)
 OUTCOMES = {
     "Learned: all four points are right after 2,000 steps.": DEFAULT,
     "2 of 4 points are right after 10,000 steps. It may only be slow": Recipe(activation="sigmoid"),
     "All four points get the same answer: try a smaller learning rate": Recipe(
         activation="relu", learning_rate=10
+    ),
+    "The loss is larger than if y were always 0.5: try a smaller learning rate.": Recipe(
+        optimizer="adam", learning_rate=10
     ),
     "It may need longer": Recipe(hidden_units=3, epochs=10, steps_per_epoch=300),
     "One unit draws one straight line, and XOR needs two: try more units.": ONE,
@@ -114,5 +116,4 @@ def test_a_pair_that_the_hidden_units_do_not_tell_apart(recipe):
             if sentence in describe_outcome(run):
                 assert gap < 0.05 * largest
                 said += 1
-        assert run.steps_to_learn is None or min(gaps.values()) < largest
     assert said >= 5
