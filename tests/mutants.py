@@ -12,6 +12,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[1]
 # A file of the package, what is in it, what replaces that, and the files of tests that should fail
 MUTANTS = [
@@ -67,6 +69,13 @@ MUTANTS = [
     ("study/cluster", "            future.cancel()", "            pass", "cluster"),
     ("runtime/quiet", "with _TURNS, warnings", "with warnings", "quiet"),
     ("runtime/interrupts", "held.append(signum)", "pass", "interrupts"),
+    ("outcomes", "_WORSE = 1.1", "_WORSE = 11", "outcomes"),
+    ("plots/surfaces", "label == '1'", "label == '0'", "plots"),
+    ("plots/hidden_space", "bias[0] - (0", "bias[0] + (0", "hidden_space"),
+    ("plots/epochs", "round(", "floor(", "plots"),
+    ("plots/recipes", "*others, y, x", "*others, x, y", "sweep"),
+    ("../scripts/benchmark.py", "1e6 *", "1e3 *", "benchmark"),
+    ("../scripts/predict.py", "(*x1, *x2)", "x1", "scripts"),
     ("playground/server", '"--token", ', '"--no-token", ', "page"),
     ("playground/server", 'ADDRESS = "127.0.0.1"', 'ADDRESS = "0.0.0.0"', "page"),
     ("playground/limits", "_MOST_WORK = 2.5e10", "_MOST_WORK = 2.5e11", "playground"),
@@ -93,12 +102,14 @@ def find_survivor(number, checkouts):
     environment = os.environ | {"PYTHONPATH": f"{checkout}"}
     options = {"stdout": subprocess.DEVNULL, "stderr": subprocess.STDOUT, "timeout": 200}
     try:
-        lives = not subprocess.run(command, cwd=checkout, env=environment, **options).returncode
+        status = subprocess.run(command, cwd=checkout, env=environment, **options).returncode
     except subprocess.TimeoutExpired:  # With this fault, something never ends.
-        lives = False
+        status = pytest.ExitCode.TESTS_FAILED
+    assert status in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED), (status, tests)
+    lives = status == pytest.ExitCode.OK
     file.write_text(text)
     checkouts.put(checkout)
-    print("lives" if lives else "found", number, *MUTANTS[number], flush=True)
+    print("lives" if lives else "found", number, name, f"{old!r} -> {new!r}", tests, flush=True)
     return lives
 
 

@@ -79,6 +79,10 @@ def call(function, *arguments):
     return function(*arguments)
 
 
+def test_microseconds_of_a_step():
+    assert benchmark.to_microseconds([0.002, 0.001, 0.006], 1_000) == pytest.approx((2, 1, 6))
+
+
 def test_growth():
     header, *rows = benchmark.measure_growth([(1, 50), (64, 20)])
     assert header[:2] == ("batch size", "steps")

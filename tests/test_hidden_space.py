@@ -12,7 +12,6 @@ import keras_xor
 from keras_xor import KerasXorError, Recipe, plots
 from keras_xor.data import TRUTH_TABLE
 
-POINTS = [*zip(*TRUTH_TABLE, strict=True)]
 layers = keras.layers
 
 
@@ -31,15 +30,15 @@ def read(chart):
     return places
 
 
-def check_sides(points, ends, predictions):
-    """Check that the line separates the points as the predictions do."""
-    clear = [n for n in range(4) if abs(predictions[n] - 0.5) > 1e-4]  # Not on the line
-    points, predictions = [points[n] for n in clear], np.array(predictions)[clear]
-    start, end = ends
-    normal = [end[1] - start[1], start[0] - end[0]]
-    above = np.array([normal @ (place - start) > 0 for _, place, _ in points])
-    expected = predictions > 0.5
-    assert (above == expected).all() or (above != expected).all()
+def check_line(points, ends, predictions, is_linear=False):
+    """Check that the prediction is 0.5 where the line goes, by what it is at the four points."""
+    y = np.array(predictions, float)
+    sums = y - 0.5 if is_linear else np.log(y / (1 - y))  # They grow evenly across the picture.
+    places = np.array([[*place, 1] for _, place, _ in points])
+    plane, *_ = np.linalg.lstsq(places, sums)
+    np.testing.assert_allclose(places @ plane, sums, atol=1e-3)
+    for end in ends:
+        assert plane @ [*end, 1] == pytest.approx(0, abs=2e-3)
 
 
 OUTPUTS = {
@@ -64,7 +63,7 @@ def test_the_line_separates_what_the_model_does(output, units):
         predictions = keras_xor.predict(model, *TRUTH_TABLE)
     ((points, ends),) = read(plots.plot_hidden_space(model, "0111")).values()
     assert [label for label, *_ in points] == ["0", "1", "1", "1"]
-    check_sides(points, ends, predictions)
+    check_line(points, ends, predictions, is_linear=output == "linear")
 
 
 def test_the_epochs_of_a_run():
@@ -79,8 +78,7 @@ def test_the_epochs_of_a_run():
         assert len(places) == count
         for epoch, (points, ends) in places.items():
             assert "".join(label for label, *_ in points) == "0001"
-            if ends:
-                check_sides(points, ends, run.predictions[epoch])
+            check_line(points, ends, run.predictions[epoch])
     ((points, _),) = read(plots.plot_hidden_space(run.model(), "0001")).values()
     for (_, place, _), (_, other, _) in zip(points, places[10][0], strict=True):
         np.testing.assert_allclose(place, other, atol=1e-4)

@@ -66,7 +66,7 @@ def test_what_heeds_no_interrupt_still_does_not():
         signal.signal(signal.SIGINT, before)
 
 
-def test_other_threads():
+def test_a_thread_leaves_the_handler_of_the_process():
     seen = []
 
     def work():

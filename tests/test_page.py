@@ -26,7 +26,7 @@ from playwright.sync_api import expect, sync_playwright
 
 import keras_xor
 from keras_xor import playground
-from keras_xor.data import TRUTH_TABLE
+from keras_xor.data import POINTS, TRUTH_TABLE
 from keras_xor.outcomes import describe_outcome
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
@@ -52,7 +52,6 @@ MOVES = {
     "noise": (2, "noise=0.1"),
 }
 pytestmark = pytest.mark.xdist_group("page")  # One server and one browser for all
-POINTS = [*zip(*TRUTH_TABLE, strict=True)]
 # Violations of the accessibility rules in what marimo draws around the page.
 MARIMOS = {
     "aria-input-field-name",  # Its read-only code
@@ -233,6 +232,7 @@ def guide(context, address):
 def test_the_first_page(guide):
     page, run = guide, run_of("")
     page.check(run)
+    expect(page.tab.locator(".hiddenspace line")).to_be_visible()
     expect(page.tab).to_have_title("Modeling XOR with a neural network")
     expect(page.outcome).to_have_text("Learned: all four points are right after 5,000 steps.")
     assert page.probabilities() == [0.03369, 0.93610, 0.93285, 0.08912]

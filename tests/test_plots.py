@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+import types
 import unicodedata
 from xml.etree import ElementTree
 
@@ -190,6 +191,24 @@ def test_of_a_long_run_few_epochs_are_drawn(run):
         assert (len(epochs), epochs[0], epochs[-1]) == (count, 0, 219)
         assert max(np.diff(epochs)) - min(np.diff(epochs)) <= 1
         assert len(grid) <= 150_000
+
+
+def test_the_slider_picks_the_nearest_epoch():
+    rows = [{"epoch": 20 * frame, "frame": frame} for frame in range(51)]
+    chart = plots.epochs.add_slider(alt.layer(alt.Chart().mark_point()), rows).to_dict()
+    condition = chart["transform"][0]["filter"]  # Also an expression of Python
+    for epoch in (0, 9, 11, 500, 989, 991, 1_000):
+        values = [{"datum": types.SimpleNamespace(**row), "epoch": epoch} for row in rows]
+        (row,) = [row for row, names in zip(rows, values, strict=True) if eval(condition, names)]
+        assert abs(row["epoch"] - epoch) < 10
+
+
+@pytest.mark.parametrize("draw", [plots.plot_surface, plots.plot_hidden_space])
+def test_dots_have_the_colour_of_their_label(trained, tmp_path, draw):
+    """Orange for 1, like predictions above 0.5, and blue for 0."""
+    plots.save_chart(draw(trained, labels="0001"), tmp_path / "a.svg")
+    dots = re.findall('"circle".+?fill="#(..)..(..)"', (tmp_path / "a.svg").read_text())
+    assert [red > blue for red, blue in dots] == [False, False, False, True]
 
 
 @pytest.mark.parametrize(("units", "activation"), [(2, "relu"), ("4x3", "sigmoid")])

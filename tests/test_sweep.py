@@ -346,6 +346,9 @@ def test_charts_of_one_to_four_fields(count, end, tmp_path):
         expected = {"learned": number % 11 / 10, "low": low, "high": high, "runs": 10}
         assert row == expected | {name: recipe.settings()[name] for name in names}
     plots.save_chart(chart, tmp_path / f"a.{end}")
+    if count == 2:  # The field with more values goes across.
+        axes = chart.to_dict()["layer"][0]["encoding"]
+        assert [axes[axis]["field"] for axis in "xy"] == ["hidden_units", "learning_rate"]
     if end == "svg":
         text = (tmp_path / "a.svg").read_text()
         shown = [recipe.settings()[name] for recipe in recipes for name in names[1:]]
