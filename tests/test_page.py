@@ -155,14 +155,18 @@ class Page:
         return values.reshape(math.isqrt(len(values) // 4), -1, 4)
 
     def hidden_space(self):
-        """The places of the four points as the hidden units see them, and the ends of the line."""
+        """The places of the four points as the hidden units see them, and the ends of the line.
+
+        Both are distances from the middle, of which 1.25 leads to the frame. A line that is not
+        drawn has no ends.
+        """
         numbers = "(e, names) => names.map((name) => Number(e.getAttribute(name)))"
         dots = self.tab.locator(".hiddenspace circle").all()
         line = self.tab.locator(".hiddenspace line")
-        return (
-            [dot.evaluate(numbers, ["cx", "cy"]) for dot in dots],
-            line.evaluate(numbers, ["x1", "y1", "x2", "y2"]),
-        )
+        places = np.array([dot.evaluate(numbers, ["cx", "cy"]) for dot in dots])
+        ends = np.reshape(line.evaluate(numbers, ["x1", "y1", "x2", "y2"]), (2, 2))
+        is_drawn = line.evaluate("(e) => getComputedStyle(e).display") != "none"
+        return (places - 120) / 96, (ends[: 2 * is_drawn] - 120) / 96
 
     def wait_for(self, query):
         """Wait until the page shows a run; return what it should show."""
@@ -180,24 +184,29 @@ class Page:
         assert self.column(6) == marks
         assert self.column(3) == [*run.recipe.labels]
         self.tab.wait_for_url(lambda url: settings_in(url) == (run.recipe, run.seed, ""))
-        pixels, (dots, line) = self.pixels(), self.hidden_space()
-        for (x1, x2), y, dot in zip(POINTS, expected, dots, strict=True):
+        check_hidden_space(*self.hidden_space(), expected)
+        pixels = self.pixels()
+        for (x1, x2), y in zip(POINTS, expected, strict=True):
             end = len(pixels) - 1
             red, _, blue, _ = pixels[end - 4 if x2 == 0 else 4, end - 4 if x1 else 4]
             if abs(y - 0.5) > 0.1:
                 assert (red > blue) == (y > 0.5), (x1, x2, y)
-            if abs(y - 0.5) > 0.1 and self.tab.locator(".hiddenspace line").is_visible():
-                assert self.is_above(dot, line, run) == (y > 0.5), (x1, x2, y)
         lines = self.tab.locator(".weight")
         expect(lines).to_have_count(sum(w[-1].size for w in run.weights[::2]))
 
-    def is_above(self, dot, line, run):
-        """Whether a point is on the side of the line to which the weights of y point."""
-        (x, y), (x1, y1, x2, y2), weights = dot, line, run.weights[-2][-1][:, 0]
-        across, up = weights if len(weights) == 2 else (1, 0)
-        normal = np.array([y2 - y1, x1 - x2])
-        normal = normal * np.sign(normal @ [across, -up])
-        return normal @ [x - x1, y - y1] > 0
+
+def check_hidden_space(dots, ends, predictions):
+    """Check that the line is where the prediction is 0.5, by what it is at the four points."""
+    y = predictions.astype(float)
+    sums = np.log(y / (1 - y))  # They grow evenly across the picture.
+    places = np.column_stack([dots, np.ones(4)])
+    plane, *_ = np.linalg.lstsq(places, sums)
+    np.testing.assert_allclose(places @ plane, sums, atol=1e-3)
+    frame = [[across, up, 1] for across in (-1.25, 1.25) for up in (-1.25, 1.25)] @ plane
+    if np.ptp(sums) > 1e-6:  # Otherwise, the prediction is the same everywhere.
+        assert len(ends) == (2 if min(frame) < 0 < max(frame) else 0)
+    for end in ends:
+        assert plane @ [*end, 1] == pytest.approx(0, abs=2e-3)
 
 
 @pytest.fixture(scope="module")
@@ -232,7 +241,6 @@ def guide(context, address):
 def test_the_first_page(guide):
     page, run = guide, run_of("")
     page.check(run)
-    expect(page.tab.locator(".hiddenspace line")).to_be_visible()
     expect(page.tab).to_have_title("Modeling XOR with a neural network")
     expect(page.outcome).to_have_text("Learned: all four points are right after 5,000 steps.")
     assert page.probabilities() == [0.03369, 0.93610, 0.93285, 0.08912]
@@ -296,7 +304,7 @@ def test_every_control_trains_anew_and_is_in_the_address(page):
 
 def find_together(dots):
     """Pairs of points that lie on top of each other."""
-    return [(a, b) for a in range(4) for b in range(a) if math.dist(dots[a], dots[b]) < 8]
+    return [(a, b) for a in range(4) for b in range(a) if math.dist(dots[a], dots[b]) < 0.08]
 
 
 def test_lessons(page):
