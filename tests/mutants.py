@@ -71,7 +71,7 @@ MUTANTS = [
     ("runtime/interrupts", "held.append(signum)", "pass", "interrupts"),
     ("outcomes", "_WORSE = 1.1", "_WORSE = 11", "outcomes"),
     ("plots/surfaces", "label == '1'", "label == '0'", "plots"),
-    ("plots/hidden_space", "bias[0] - (0", "bias[0] + (0", "hidden_space"),
+    ("plots/hidden_space", "bias[0] - np", "bias[0] + np", "hidden_space"),
     ("plots/epochs", "round(", "floor(", "plots"),
     ("plots/recipes", "*others, y, x", "*others, x, y", "sweep"),
     ("../scripts/benchmark.py", "1e6 *", "1e3 *", "benchmark"),

@@ -30,10 +30,14 @@ def read(chart):
     return places
 
 
-def check_line(points, ends, predictions, is_linear=False):
+def logit(y):
+    return np.log(y / (1 - y))
+
+
+def check_line(points, ends, predictions, inverse=logit):
     """Check that the prediction is 0.5 where the line goes, by what it is at the four points."""
     y = np.array(predictions, float)
-    sums = y - 0.5 if is_linear else np.log(y / (1 - y))  # They grow evenly across the picture.
+    sums = inverse(y) - inverse(0.5)  # They grow evenly across the picture.
     places = np.array([[*place, 1] for _, place, _ in points])
     plane, *_ = np.linalg.lstsq(places, sums)
     np.testing.assert_allclose(places @ plane, sums, atol=1e-3)
@@ -41,21 +45,25 @@ def check_line(points, ends, predictions, is_linear=False):
         assert plane @ [*end, 1] == pytest.approx(0, abs=2e-3)
 
 
-OUTPUTS = {
-    "sigmoid": [layers.Dense(1, "sigmoid")],
-    "an activation of its own": [layers.Dense(1), layers.Activation("sigmoid")],
-    "softmax": [layers.Dense(2, "softmax")],
-    "linear": [layers.Dense(1)],
-    "without a bias": [layers.Dense(1, "sigmoid", use_bias=False)],
+OUTPUTS = {  # The last layers, the loss, and the inverse of the activation
+    "sigmoid": ([layers.Dense(1, "sigmoid")], "mse", logit),
+    "an activation of its own": ([layers.Dense(1), layers.Activation("sigmoid")], "mse", logit),
+    "softmax": ([layers.Dense(2, "softmax")], "sparse_categorical_crossentropy", logit),
+    "logits": ([layers.Dense(1)], keras.losses.BinaryCrossentropy(from_logits=True), logit),
+    "linear": ([layers.Dense(1)], "mse", lambda y: y),
+    "tanh of 0 and 1": ([layers.Dense(1, "tanh")], "binary_crossentropy", np.arctanh),
+    "tanh of -1 and 1": ([layers.Dense(1, "tanh")], "mse", lambda y: np.arctanh(2 * y - 1)),
+    "without a bias": ([layers.Dense(1, "sigmoid", use_bias=False)], "mse", logit),
 }
 
 
 @pytest.mark.parametrize("output", OUTPUTS)
 @pytest.mark.parametrize("units", [2, 5])
 def test_the_line_separates_what_the_model_does(output, units):
-    last = [layer.from_config(layer.get_config()) for layer in OUTPUTS[output]]
+    last, loss, inverse = OUTPUTS[output]
+    last = [layer.from_config(layer.get_config()) for layer in last]
     model = keras.Sequential([keras.Input((2,)), layers.Dense(units, "tanh"), *last])
-    model.compile("sgd", "sparse_categorical_crossentropy" if output == "softmax" else "mse")
+    model.compile("sgd", loss)
     rng = np.random.default_rng(0)
     predictions = np.zeros(4)
     while not 0 < sum(predictions > 0.5) < 4:
@@ -63,7 +71,7 @@ def test_the_line_separates_what_the_model_does(output, units):
         predictions = keras_xor.predict(model, *TRUTH_TABLE)
     ((points, ends),) = read(plots.plot_hidden_space(model, "0111")).values()
     assert [label for label, *_ in points] == ["0", "1", "1", "1"]
-    check_line(points, ends, predictions, is_linear=output == "linear")
+    check_line(points, ends, predictions, inverse)
 
 
 def test_the_epochs_of_a_run():

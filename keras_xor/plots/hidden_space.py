@@ -13,7 +13,7 @@ from keras_xor.plots.surfaces import LABEL_COLOR
 from keras_xor.projection import project_hidden
 from keras_xor.recipe import DEFAULT
 from keras_xor.run import Run, compute_outputs
-from keras_xor.signature import get_last_activation, make_inputs, outputs_logits
+from keras_xor.signature import make_inputs, to_probabilities
 from keras_xor.values import KerasXorError
 
 _SIZE = 17  # Points on each axis of the square
@@ -57,7 +57,10 @@ def _make_grid() -> np.ndarray:
 
 
 def _compute_hidden(model: keras.Model) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The inputs of the last layer for each point, and the weights and the bias of class 1."""
+    """The inputs of the last layer for each point, and weights and a bias for them.
+
+    With these, the sum is 0 where the prediction is 0.5.
+    """
     layer = next((layer for layer in reversed(model.layers) if layer.weights), None)
     if not hasattr(model, "inputs") or not isinstance(layer, keras.layers.Dense) or layer.units > 2:
         raise KerasXorError("the last layer of the model must be Dense, with one unit or two")
@@ -68,8 +71,10 @@ def _compute_hidden(model: keras.Model) -> tuple[np.ndarray, np.ndarray, np.ndar
         bias = np.asarray(layer.bias)
     if layer.units == 2:
         return hidden, kernel[:, 1] - kernel[:, 0], bias[1] - bias[0]
-    of_sum = get_last_activation(model) in ("sigmoid", "tanh") or outputs_logits(model)
-    return hidden, kernel[:, 0], bias[0] - (0 if of_sum else 0.5)
+    kernel, sums = kernel[:, 0], np.linspace(-20, 20, 4_001)
+    inputs = np.outer(sums - bias[0], kernel / max(1e-12, kernel @ kernel))
+    y = to_probabilities(model, keras.Model(layer.input, model.outputs)(inputs))
+    return hidden, kernel, bias[0] - np.interp(0.5, y, sums)
 
 
 def _make_rows_by_epoch(run: Run, most: int) -> list[dict[str, Any]]:
