@@ -411,13 +411,15 @@ def test_script_studies_the_model_of_a_file(script, tmp_path):
 def test_script_studies_the_points_of_a_file(script, tmp_path):
     of_points(3, 1).save(tmp_path / "mine.keras")
     table = np.column_stack([BITS, BITS.sum(axis=1) % 2])
+    table = np.append(table, [[2, 2, 2, 0]], axis=0)
     np.savetxt(tmp_path / "p.csv", table, "%d", delimiter=",", header="a,b,c,y", comments="")
     status, output, errors = script(
         "seed_study.py", "--model", "mine.keras", "--points", "p.csv", *SMALL
     )
     assert (status, errors) == (0, "")
-    assert " of 4 runs learned all 8 points" in output
-    lines = output.splitlines()[5:13]
+    assert ", ... (9 in all)\n" in output
+    assert " of 4 runs learned all 9 points" in output
+    lines = output.splitlines()[5:14]
     for point, line in zip(table.tolist(), lines, strict=True):
         a, b, c, y = point
         assert line.startswith(f"({a}, {b}, {c}) -> {y} ")

@@ -1,6 +1,7 @@
 """The chart of what the hidden units see, against the model itself."""
 
 import json
+import re
 
 import altair as alt
 import keras
@@ -92,10 +93,15 @@ def test_the_epochs_of_a_run():
         np.testing.assert_allclose(place, other, atol=1e-4)
 
 
-def test_points_that_lie_together_have_one_name():
+def test_points_that_lie_together_have_one_name(tmp_path):
     run = keras_xor.train_run(Recipe(hidden_units=2, learning_rate=0.1), 2)
-    ((points, _),) = read(plots.plot_hidden_space(run.model())).values()
+    chart = plots.plot_hidden_space(run.model())
+    ((points, _),) = read(chart).values()
     assert [name for *_, name in points] == ["0 0", "0 1, 1 1", "1 0", ""]
+    plots.save_chart(chart, tmp_path / "a.svg")
+    areas = [*map(int, re.findall(r"area: (\d+)", (tmp_path / "a.svg").read_text()))]
+    assert areas == sorted(areas, reverse=True)  # The smaller one is drawn last.
+    assert areas[-1] < areas[0]
 
 
 def test_a_model_whose_last_layer_is_another():
@@ -107,8 +113,12 @@ def test_a_model_whose_last_layer_is_another():
 def test_the_script(script, tmp_path, trained):
     keras_xor.save_model(trained, tmp_path / "artifacts" / "xor.keras")
     output = "picture: artifacts/hidden.png\n"
-    assert script("plot_surface.py", "--hidden", "--labels", "0001") == (0, output, "")
+    assert script("plot_surface.py", "--hidden") == (0, output, "")
     assert (tmp_path / "artifacts" / "hidden.png").stat().st_size > 10_000
+    arguments = ("--hidden", "--labels", "0001", "--to-file", "a.json")
+    assert script("plot_surface.py", *arguments) == (0, "picture: a.json\n", "")
+    ((points, _),) = read(json.loads((tmp_path / "a.json").read_text())).values()
+    assert [label for label, *_ in points] == ["0", "0", "0", "1"]
     keras_xor.train_run(Recipe(epochs=2), file="artifacts/xor.run.npz")
     arguments = ("--hidden", "--run", "--to-file", "a.json")
     assert script("plot_surface.py", *arguments) == (0, "picture: a.json\n", "")

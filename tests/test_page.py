@@ -26,8 +26,10 @@ from playwright.sync_api import expect, sync_playwright
 
 import keras_xor
 from keras_xor import playground
+from keras_xor.cli import write_command
 from keras_xor.data import POINTS, TRUTH_TABLE
 from keras_xor.outcomes import describe_outcome
+from keras_xor.playground import presets
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 # The control of each setting but the labels, with the setting after a move: a number of keys to
@@ -191,8 +193,72 @@ class Page:
             red, _, blue, _ = pixels[end - 4 if x2 == 0 else 4, end - 4 if x1 else 4]
             if abs(y - 0.5) > 0.1:
                 assert (red > blue) == (y > 0.5), (x1, x2, y)
-        lines = self.tab.locator(".weight")
-        expect(lines).to_have_count(sum(w[-1].size for w in run.weights[::2]))
+        assert self.column(5) == ["1" if y > 0.5 else "0" for y in expected]
+        check_network(self.tab, run)
+        check_square(self.tab, run)
+        check_curve(self.tab, run)
+
+
+def is_orange(color):
+    red, _, blue, *_ = map(float, re.findall(r"[\d.]+", color.removeprefix("color(srgb")))
+    return red > blue
+
+
+def check_network(tab, run):
+    """Check that weights and biases are orange above 0, and thicker the larger they are."""
+    weights = np.concatenate([kernel[-1].ravel() for kernel in run.weights[::2]])
+    lines = tab.locator(".weight").evaluate_all(
+        "(all) => all.map((e) => [getComputedStyle(e).stroke, parseFloat(e.style.strokeWidth)])"
+    )
+    assert [is_orange(color) for color, _ in lines] == (weights >= 0).tolist()
+    widths = np.array([width for _, width in lines])[np.argsort(abs(weights))]
+    assert (np.diff(widths) >= 0).all()
+    biases = np.concatenate([bias[-1] for bias in run.weights[1::2]])
+    read = "(all) => all.map((e) => getComputedStyle(e).backgroundColor)"
+    assert [*map(is_orange, tab.locator(".bias").evaluate_all(read))] == (biases >= 0).tolist()
+    labels = [label == "1" for label in run.recipe.labels]
+    assert [*map(is_orange, tab.locator(".xor td button").evaluate_all(read))] == labels
+    for unit, (x, y) in enumerate([(16, 8), (8, 0)]):  # On the right x1 is 1, at the top x2.
+        red, _, blue, _ = (
+            tab.locator(".unit canvas")
+            .nth(unit)
+            .evaluate(
+                "(e, place) => [...e.getContext('2d').getImageData(...place, 1, 1).data]", [x, y]
+            )
+        )
+        assert red > blue
+
+
+def check_square(tab, run):
+    """Check where the points and the names of the axes are, and the colours of the labels."""
+    dots = tab.locator(".square circle").evaluate_all(
+        "(all) => all.map((e) => ['cx', 'cy'].map((name) => Number(e.getAttribute(name))).concat("
+        "getComputedStyle(e).fill))"
+    )
+    expected = [
+        [240 * x1, 240 - 240 * x2, label == "1"]
+        for (x1, x2), label in zip(POINTS, run.recipe.labels, strict=True)
+    ]
+    assert [[x, y, is_orange(color)] for x, y, color in dots] == expected
+    read = "(e) => [Number(e.getAttribute('x')), Number(e.getAttribute('y'))]"
+    names = tab.locator(".square text")
+    assert names.filter(has_text="x1").evaluate(read)[1] > 240  # Below
+    assert names.filter(has_text="x2").evaluate(read)[0] < 0  # On the left
+
+
+def check_curve(tab, run):
+    """Check the heights and places of the curves, and that the legend has their colours."""
+    epochs = run.recipe.epochs
+    for name in ("loss", "accuracy"):
+        path = tab.locator(f".curve path.{name}")
+        places = re.findall(r"[ML]([\d.]+) ([\d.]+)", path.get_attribute("d"))
+        x, y = np.array(places, float).T
+        np.testing.assert_allclose(x, 4 + 242 * np.arange(1, epochs + 1) / epochs)
+        heights, values = (92 - y) / 88, np.array(run.history[name])
+        most = 1 if name == "accuracy" else values[0] / heights[0]
+        np.testing.assert_allclose(heights, values / most, atol=1e-6)
+        color = path.evaluate("(e) => getComputedStyle(e).stroke")
+        expect(tab.locator(f".curve figcaption .{name}")).to_have_css("border-bottom-color", color)
 
 
 def check_hidden_space(dots, ends, predictions):
@@ -330,10 +396,13 @@ def test_lessons(page):
     expect(switch).to_be_checked()
     expect(page.tab).to_have_url(re.compile("labels=0111"))
     expect(switch).to_be_focused()
+    expect(switch).to_have_css("outline-style", "solid")
 
     links.filter(has_text="Stuck").click()
     page.check(page.wait_for(queries["Stuck"]))
     expect(page.tab.get_by_text(playground.LESSONS["Stuck"][-1])).to_be_visible()
+    recipe = presets.make_recipe(playground.LESSONS["Stuck"][0])
+    expect(page.tab.get_by_text(write_command(recipe, 2), exact=True)).to_be_visible()
     expect(page.outcome).to_contain_text("(0, 1) and (1, 1) get the same answer: the hidden units")
     assert find_together(page.hidden_space()[0]) == [(3, 1)]
     assert page.tab.locator(".hiddenspace text").all_text_contents() == [
@@ -392,6 +461,9 @@ def test_figures_under_the_pointer_and_the_focus(guide):
     for key in ("ArrowLeft", "ArrowDown", "ArrowDown"):
         page.tab.keyboard.press(key)
     expect(units.nth(4)).to_be_focused()
+    page.tab.keyboard.press("ArrowUp")
+    expect(units.nth(3)).to_be_focused()
+    page.tab.keyboard.press("ArrowDown")
     expect(stops).to_have_count(1)
     weights = f"x1 {kernel[0, 2]:.3f}, x2 {kernel[1, 2]:.3f}"
     text = f"hidden unit 3: bias {bias[2]:.3f}, weights from {weights}"

@@ -181,6 +181,23 @@ def test_luck():
     ]
 
 
+def test_a_run_is_luckier_than_those_that_diverged():
+    study = keras_xor.seed_study(SHORT, 5)
+    study = dataclasses.replace(study, loss=np.array([np.nan, np.nan, np.nan, 0, 0]))
+    assert "lower loss than 60 % of them" in playground.describe_luck(train_run(SHORT, 0), study)
+
+
+def test_a_lesson_is_open_with_its_seed_only():
+    settings, seed, text = playground.LESSONS["Stuck"]
+    recipe = presets.make_recipe(settings)
+    assert [text in playground.write_lessons(recipe, n) for n in (seed, 1)] == [True, False]
+
+
+def test_what_marimo_takes_from_the_address_is_no_setting():
+    query = {"theme": "dark", "show-code": "true", "hidden_units": "3"}
+    assert playground.parse_query(query) == (Recipe(hidden_units=3), 0, "")
+
+
 @given(
     st.builds(
         Recipe,
@@ -276,6 +293,7 @@ PLAIN = [
     Recipe(
         **{"hidden_units": (3, 4), "kernel_initializer": "he_normal", "optimizer": "muon"},
         **{"batch_size": 5, "epochs": 1, "steps_per_epoch": 50, "labels": "0001", "noise": 0.1},
+        **{"learning_rate": 0.012345678},
     ),
     Recipe(
         **{"data": "shuffled", "batch_size": 9, "momentum": 0.9, "nesterov": True},

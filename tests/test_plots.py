@@ -196,6 +196,7 @@ def test_of_a_long_run_few_epochs_are_drawn(run):
 def test_the_slider_picks_the_nearest_epoch():
     rows = [{"epoch": 20 * frame, "frame": frame} for frame in range(51)]
     chart = plots.epochs.add_slider(alt.layer(alt.Chart().mark_point()), rows).to_dict()
+    assert chart["params"][0]["value"] == 1_000  # It starts at the end.
     condition = chart["transform"][0]["filter"]  # Also an expression of Python
     for epoch in (0, 9, 11, 500, 989, 991, 1_000):
         values = [{"datum": types.SimpleNamespace(**row), "epoch": epoch} for row in rows]
@@ -211,6 +212,23 @@ def test_dots_have_the_colour_of_their_label(trained, tmp_path, draw):
     assert [red > blue for red, blue in dots] == [False, False, False, True]
 
 
+def test_predictions_are_written_within_the_square(trained, tmp_path):
+    plots.save_chart(plots.plot_surface(trained, 5), tmp_path / "a.svg")
+    texts = [*places(ElementTree.parse(tmp_path / "a.svg").getroot(), "0.")]
+    x, y = np.transpose([place for text, *place in texts if len(text) == 6])
+    assert len(x) == 8  # Each text and its halo
+    assert max(np.ptp(x), np.ptp(y)) < 360
+
+
+def test_bars_and_titles_of_distributions(tmp_path):
+    chart = plots.plot_distributions(runs([0.1, 0.9, 0.8, 0.2]))
+    titles = [panel["title"]["text"] for panel in chart.to_dict()["concat"]]
+    assert titles == ["x1 = 0, x2 = 0", "x1 = 0, x2 = 1", "x1 = 1, x2 = 0", "x1 = 1, x2 = 1"]
+    plots.save_chart(chart, tmp_path / "a.svg")
+    bars = re.findall('"bar".+?fill="#(..)..(..)"', (tmp_path / "a.svg").read_text())
+    assert [red > blue for red, blue in bars] == [False, True, True, False]  # Orange above 0.5
+
+
 @pytest.mark.parametrize(("units", "activation"), [(2, "relu"), ("4x3", "sigmoid")])
 def test_how_the_surface_of_another_network_formed(script, tmp_path, units, activation):
     recipe = Recipe(learning_rate=0.1, hidden_units=units, activation=activation, epochs=3)
@@ -219,6 +237,7 @@ def test_how_the_surface_of_another_network_formed(script, tmp_path, units, acti
     assert script("plot_surface.py", *arguments) == (0, "picture: a.json\n", "")
     rows = data(json.loads((tmp_path / "a.json").read_text()))
     grid = [row for row in rows if row["epoch"] == 3 and "line" not in row]
+    assert len(grid) == 9 * 9
     expected = keras_xor.predict(model, [row["x1"] for row in grid], [row["x2"] for row in grid])
     np.testing.assert_allclose([row["prediction"] for row in grid], expected, atol=1e-6)
 
@@ -246,6 +265,8 @@ def test_learning_curve_shows_its_history():
             "accuracy",
         ]
         assert all(panel["mark"]["point"] is marked for panel in spec["vconcat"])
+        scales = [panel["encoding"]["y"]["scale"] for panel in spec["vconcat"]]
+        assert scales == [{"zero": True}, {"domain": [0, 1]}]
 
 
 def test_learning_curve_of_what_train_returns():

@@ -10,6 +10,7 @@ import sys
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from conftest import ROOT, one_line
 from forked import TWO_CPUS, run_script
 
@@ -262,6 +263,25 @@ def test_predict_json(script, trained, trained_file):
     )
 
 
+def test_predict_tells_the_points_as_they_were_given(script, trained_file):
+    options = ("--x1", 0.98765, "--x2", 0.12345, "--model", trained_file)
+    assert script("predict.py", *options)[1].splitlines()[1].split()[:2] == ["0.98765", "0.12345"]
+
+
+def test_certain_predictions_are_probabilities(script, tmp_path):
+    model = keras_xor.build_model(seed=0)
+    model.set_weights([1_000 * weight for weight in model.get_weights()])
+    keras_xor.save_model(model, tmp_path / "xor.keras")
+    status, output, errors = script("predict.py", "--model", "xor.keras", "--json")
+    assert (status, errors) == (0, "")
+    assert {row["prediction"] for row in json.loads(output)} >= {1.0}
+
+
+def test_train_shows_its_network(script):
+    output = script("train.py", "--hidden-units", 3, "--epochs", 1, "--steps-per-epoch", 1)[1]
+    assert "Total params: 13 " in output
+
+
 @pytest.mark.parametrize("x", ["-1", "-1e3", "-.5", "1.01", "+2", "1e30"])
 @pytest.mark.parametrize("name", ["x1", "x2"])
 def test_predict_says_when_it_extrapolates(script, trained_file, name, x):
@@ -279,6 +299,24 @@ def test_plot_a_saved_model(script, trained_file, tmp_path, suffix):
     arguments = ("--to-file", file, "--model", trained_file, "--rankdir", "LR", "--dpi", 72)
     assert script("plot_model.py", *arguments) == (0, f"picture: {file}\n", "")
     assert {"png": b"PNG", "svg": b"<svg", "pdf": b"%PDF"}[suffix] in file.read_bytes()
+
+
+def test_dots_per_inch(script, tmp_path):
+    sizes = []
+    for dpi in (72, 144):
+        script("plot_model.py", "--to-file", "a.png", "--dpi", dpi)
+        sizes.append(tf.io.decode_png((tmp_path / "a.png").read_bytes()).shape[0])
+    assert sizes[1] == pytest.approx(2 * sizes[0], abs=2)
+
+
+def test_the_options_of_a_surface(script, tmp_path, trained_file):
+    options = ("--resolution", 7, "--labels", "0001", "--to-file", "new/er/a.json")
+    assert script("plot_surface.py", "--model", trained_file, *options)[0] == 0
+    chart = json.loads((tmp_path / "new" / "er" / "a.json").read_text())
+    rows = [row for row in next(iter(chart["datasets"].values())) if "line" not in row]
+    assert len(rows) == 7 * 7
+    labels = {(row["x1"], row["x2"]): row["label"] for row in rows if "label" in row}
+    assert labels == {(0, 0): "0", (0, 1): "0", (1, 0): "0", (1, 1): "1"}
 
 
 @pytest.mark.parametrize("suffix", ["png", "svg", "html", "json"])

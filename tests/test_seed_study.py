@@ -1,4 +1,6 @@
 import csv
+import dataclasses
+import importlib
 import math
 import random
 import re
@@ -20,6 +22,7 @@ from keras_xor.study.network import get_recipe_network
 from keras_xor.study.study import compute_wilson_interval
 
 TRUTH = np.array([0, 1, 1, 0])
+SCRIPT = importlib.import_module("seed_study")
 
 
 RECIPES = [
@@ -314,6 +317,31 @@ def test_summary_of_runs_that_failed():
     assert (nothing["learned"], nothing["diverged"]) == (0, 1)
     assert np.isnan([*nothing["quantiles"].values()]).all()
     assert np.isnan([*nothing["percentiles"].values(), nothing["median_loss"]]).all()
+
+
+def test_summary_leaves_out_what_diverged():
+    study = dataclasses.replace(
+        made_up((0.0124, 1), (0.4, 2), (math.nan, 0)), loss=np.array([0.1, 0.3, math.nan])
+    )
+    result = study.summarize(ARTICLE)
+    assert result["median_loss"] == pytest.approx(0.2)
+    assert result["percentiles"]["y_00"] == 0  # One equals it, none is below.
+    assert "\n1 runs diverged and are left out below\n" in SCRIPT.format_study(study, {})
+
+
+def test_each_output_of_a_point_has_its_line():
+    points, names = ["(0) -> 0 1", "(1) -> 1 0"], ["y_0_0", "y_0_1", "y_1_0", "y_1_1"]
+    predictions = np.array([[0.1, 0.2, 0.3, 0.4]])
+    nothing = np.zeros(1)
+    columns = nothing, predictions, nothing, nothing, np.array([False])
+    study = Study(Recipe(), "a", points, names, *columns)
+    lines = SCRIPT.format_study(study, {}).splitlines()[3:7]
+    assert [(line[:20].strip(), line.split()[-1]) for line in lines] == [
+        ("(0) -> 0 1, output 0", "0.10000"),
+        ("(0) -> 0 1, output 1", "0.20000"),
+        ("(1) -> 1 0, output 0", "0.30000"),
+        ("(1) -> 1 0, output 1", "0.40000"),
+    ]
 
 
 @pytest.mark.parametrize(("successes", "trials"), [(0, 10), (1, 3), (459, 1_000), (10, 10)])

@@ -120,12 +120,16 @@ def test_rows_are_on_disk_before_the_next_ones(tmp_path, monkeypatch):
     assert on_disk[-1] == file.read_bytes()
 
 
-def test_progress_is_told_and_can_end_a_sweep():
+def test_progress_is_told_and_can_end_a_sweep(tmp_path):
     told = []
-    sweep(RECIPES, seeds=2, on_progress=lambda *steps: told.append(steps))
-    steps = 6 * RECIPES[0].epochs * RECIPES[0].steps_per_epoch
+    options = {"seeds": 3, "chunk_size": 2, "file": tmp_path / "a.csv"}
+    sweep(RECIPES, **options, on_progress=lambda *steps: told.append(steps))
+    steps = 9 * RECIPES[0].epochs * RECIPES[0].steps_per_epoch
     assert told == sorted(told)
     assert (told[0], told[-1]) == ((0, steps), (steps, steps))
+    again = []
+    sweep(RECIPES, **options, resume=True, on_progress=lambda *steps: again.append(steps))
+    assert again[-1] == (steps, steps)
 
     def stop(steps_done, steps):
         if steps_done:
@@ -224,7 +228,11 @@ def test_script(script, tmp_path):
         for nesterov in (False, True)
         for size in (8, 32)
     ]
-    for line, recipe, study in zip(lines[1:9], recipes, sweep(recipes, seeds=4), strict=True):
+    studies = sweep(recipes, seeds=4)
+    shares = [f"learned: {100 * study.learned.mean():.1f} %" for study in studies]
+    assert [line.split(" - ")[-1] for line in told] == shares
+    assert len({*shares}) > 1
+    for line, recipe, study in zip(lines[1:9], recipes, studies, strict=True):
         result = study.summarize()
         low, high = result["interval"]
         assert line.split() == [
@@ -258,6 +266,13 @@ def test_script(script, tmp_path):
                 *("--activation", "relu", "tanh", "--batch-size", 1, 2, "--to-file", "a.png"),
             ],
             "--to-file draws up to 4 options with several values, not 5",
+        ),
+        (
+            [
+                *("--hidden-units", 2, 3, "--learning-rate", 0.1, 1, "--loss", "mse", "mae"),
+                *("--activation", "relu", "tanh", "--to-file", "a.png", "--resume"),
+            ],
+            "--resume continues the file from --csv: add --csv",
         ),
     ],
 )
@@ -345,6 +360,7 @@ def test_charts_of_one_to_four_fields(count, end, tmp_path):
         low, high = studies[number].summarize()["interval"]
         expected = {"learned": number % 11 / 10, "low": low, "high": high, "runs": 10}
         assert row == expected | {name: recipe.settings()[name] for name in names}
+    assert chart.title.subtitle == "Share of 10 runs that learn all points"
     plots.save_chart(chart, tmp_path / f"a.{end}")
     if count == 2:  # The field with more values goes across.
         axes = chart.to_dict()["layer"][0]["encoding"]
@@ -353,6 +369,7 @@ def test_charts_of_one_to_four_fields(count, end, tmp_path):
         text = (tmp_path / "a.svg").read_text()
         shown = [recipe.settings()[name] for recipe in recipes for name in names[1:]]
         assert all(f"{value}</text>" in text for value in shown)
+        assert count == 1 or "30.0%</text>" in text
 
 
 @pytest.mark.parametrize("name", ["learning_rate", "optimizer", "hidden_units"])
