@@ -41,6 +41,25 @@ def check_files(folder, run):
         assert [float(row["loss"]) for row in csv.DictReader(lines)] == run.history["loss"]
 
 
+def logit(y):
+    return np.log(y / (1 - y))
+
+
+def check_border(places, ends, predictions, inverse=logit):
+    """Check that the prediction is 0.5 where a line goes, by what it is at the four points.
+
+    `inverse` is that of the activation of y. Return the plane whose height at each place is the sum
+    of y there, as numbers for across, up and 1.
+    """
+    sums = inverse(np.array(predictions, float)) - inverse(0.5)  # They grow evenly.
+    places = np.column_stack([places, np.ones(4)])
+    plane, *_ = np.linalg.lstsq(places, sums)
+    np.testing.assert_allclose(places @ plane, sums, atol=1e-3)
+    for end in ends:
+        assert plane @ [*end, 1] == pytest.approx(0, abs=2e-3)
+    return plane
+
+
 @contextlib.contextmanager
 def largest_file(size):
     """Make the operating system refuse to write more than `size` bytes to a file."""

@@ -7,7 +7,7 @@ import altair as alt
 import keras
 import numpy as np
 import pytest
-from conftest import one_line
+from conftest import check_border, logit, one_line
 
 import keras_xor
 from keras_xor import KerasXorError, Recipe, plots
@@ -29,21 +29,6 @@ def read(chart):
         if row["kind"] == "border":
             ends.append(place)
     return places
-
-
-def logit(y):
-    return np.log(y / (1 - y))
-
-
-def check_line(points, ends, predictions, inverse=logit):
-    """Check that the prediction is 0.5 where the line goes, by what it is at the four points."""
-    y = np.array(predictions, float)
-    sums = inverse(y) - inverse(0.5)  # They grow evenly across the picture.
-    places = np.array([[*place, 1] for _, place, _ in points])
-    plane, *_ = np.linalg.lstsq(places, sums)
-    np.testing.assert_allclose(places @ plane, sums, atol=1e-3)
-    for end in ends:
-        assert plane @ [*end, 1] == pytest.approx(0, abs=2e-3)
 
 
 OUTPUTS = {  # The last layers, the loss, and the inverse of the activation
@@ -72,7 +57,7 @@ def test_the_line_separates_what_the_model_does(output, units):
         predictions = keras_xor.predict(model, *TRUTH_TABLE)
     ((points, ends),) = read(plots.plot_hidden_space(model, "0111")).values()
     assert [label for label, *_ in points] == ["0", "1", "1", "1"]
-    check_line(points, ends, predictions, inverse)
+    check_border([place for _, place, _ in points], ends, predictions, inverse)
 
 
 def test_the_epochs_of_a_run():
@@ -87,7 +72,7 @@ def test_the_epochs_of_a_run():
         assert len(places) == count
         for epoch, (points, ends) in places.items():
             assert "".join(label for label, *_ in points) == "0001"
-            check_line(points, ends, run.predictions[epoch])
+            check_border([place for _, place, _ in points], ends, run.predictions[epoch])
     ((points, _),) = read(plots.plot_hidden_space(run.model(), "0001")).values()
     for (_, place, _), (_, other, _) in zip(points, places[10][0], strict=True):
         np.testing.assert_allclose(place, other, atol=1e-4)
