@@ -113,8 +113,8 @@ MUTANTS = [
     ),
     ("../scripts/seed_study.py", 'f"\\n{diverged} runs', 'f"\\n{learned} runs', "seed_study"),
     ("../scripts/train.py", "build_model(args.recipe)", "build_model()", "scripts"),
-    ("../scripts/plot_model.py", "args.rankdir, args.dpi", "args.rankdir", "scripts"),
-    ("../scripts/plot_surface.py", "args.resolution, args.labels", "50, args.labels", "scripts"),
+    ("../scripts/plot_model.py", "args.rankdir, args.dpi", "args.rankdir", "plots"),
+    ("../scripts/plot_surface.py", "args.resolution, args.labels", "50, args.labels", "plots"),
     ("../scripts/export.py", "{difference:.2g}", "{difference:.2f}", "export"),
     (
         "../scripts/predict.py",

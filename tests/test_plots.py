@@ -193,6 +193,23 @@ def test_of_a_long_run_few_epochs_are_drawn(run):
         assert len(grid) <= 150_000
 
 
+def test_dots_per_inch(script, tmp_path):
+    sizes = []
+    for dpi in (72, 144):
+        script("plot_model.py", "--to-file", "a.png", "--dpi", dpi)
+        sizes.append(pixels(tmp_path / "a.png").shape[0])
+    assert sizes[1] == pytest.approx(2 * sizes[0], abs=2)
+
+
+def test_the_options_of_a_surface(script, tmp_path, trained_file):
+    options = ("--resolution", 7, "--labels", "0001", "--to-file", "new/er/a.json")
+    assert script("plot_surface.py", "--model", trained_file, *options)[0] == 0
+    rows = data(json.loads((tmp_path / "new" / "er" / "a.json").read_text()))
+    assert len([row for row in rows if "line" not in row]) == 7 * 7
+    labels = {(row["x1"], row["x2"]): row["label"] for row in rows if "label" in row}
+    assert labels == {(0, 0): "0", (0, 1): "0", (1, 0): "0", (1, 1): "1"}
+
+
 def test_the_slider_picks_the_nearest_epoch():
     rows = [{"epoch": 20 * frame, "frame": frame} for frame in range(51)]
     chart = plots.epochs.add_slider(alt.layer(alt.Chart().mark_point()), rows).to_dict()
@@ -204,12 +221,18 @@ def test_the_slider_picks_the_nearest_epoch():
         assert abs(row["epoch"] - epoch) < 10
 
 
+def find_orange(chart, file, kind):
+    """Which of a chart's marks of a kind are orange, and not blue."""
+    plots.save_chart(chart, file)
+    colors = re.findall(f'"{kind}".+?fill="#(..)..(..)"', file.read_text())
+    return [red > blue for red, blue in colors]
+
+
 @pytest.mark.parametrize("draw", [plots.plot_surface, plots.plot_hidden_space])
 def test_dots_have_the_colour_of_their_label(trained, tmp_path, draw):
     """Orange for 1, like predictions above 0.5, and blue for 0."""
-    plots.save_chart(draw(trained, labels="0001"), tmp_path / "a.svg")
-    dots = re.findall('"circle".+?fill="#(..)..(..)"', (tmp_path / "a.svg").read_text())
-    assert [red > blue for red, blue in dots] == [False, False, False, True]
+    dots = find_orange(draw(trained, labels="0001"), tmp_path / "a.svg", "circle")
+    assert dots == [False, False, False, True]
 
 
 def test_predictions_are_written_within_the_square(trained, tmp_path):
@@ -224,9 +247,8 @@ def test_bars_and_titles_of_distributions(tmp_path):
     chart = plots.plot_distributions(runs([0.1, 0.9, 0.8, 0.2]))
     titles = [panel["title"]["text"] for panel in chart.to_dict()["concat"]]
     assert titles == ["x1 = 0, x2 = 0", "x1 = 0, x2 = 1", "x1 = 1, x2 = 0", "x1 = 1, x2 = 1"]
-    plots.save_chart(chart, tmp_path / "a.svg")
-    bars = re.findall('"bar".+?fill="#(..)..(..)"', (tmp_path / "a.svg").read_text())
-    assert [red > blue for red, blue in bars] == [False, True, True, False]  # Orange above 0.5
+    bars = find_orange(chart, tmp_path / "a.svg", "bar")
+    assert bars == [False, True, True, False]  # Orange above 0.5
 
 
 @pytest.mark.parametrize(("units", "activation"), [(2, "relu"), ("4x3", "sigmoid")])

@@ -10,7 +10,6 @@ import sys
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 from conftest import ROOT, one_line
 from forked import TWO_CPUS, run_script
 
@@ -299,24 +298,6 @@ def test_plot_a_saved_model(script, trained_file, tmp_path, suffix):
     arguments = ("--to-file", file, "--model", trained_file, "--rankdir", "LR", "--dpi", 72)
     assert script("plot_model.py", *arguments) == (0, f"picture: {file}\n", "")
     assert {"png": b"PNG", "svg": b"<svg", "pdf": b"%PDF"}[suffix] in file.read_bytes()
-
-
-def test_dots_per_inch(script, tmp_path):
-    sizes = []
-    for dpi in (72, 144):
-        script("plot_model.py", "--to-file", "a.png", "--dpi", dpi)
-        sizes.append(tf.io.decode_png((tmp_path / "a.png").read_bytes()).shape[0])
-    assert sizes[1] == pytest.approx(2 * sizes[0], abs=2)
-
-
-def test_the_options_of_a_surface(script, tmp_path, trained_file):
-    options = ("--resolution", 7, "--labels", "0001", "--to-file", "new/er/a.json")
-    assert script("plot_surface.py", "--model", trained_file, *options)[0] == 0
-    chart = json.loads((tmp_path / "new" / "er" / "a.json").read_text())
-    rows = [row for row in next(iter(chart["datasets"].values())) if "line" not in row]
-    assert len(rows) == 7 * 7
-    labels = {(row["x1"], row["x2"]): row["label"] for row in rows if "label" in row}
-    assert labels == {(0, 0): "0", (0, 1): "0", (1, 0): "0", (1, 1): "1"}
 
 
 @pytest.mark.parametrize("suffix", ["png", "svg", "html", "json"])
